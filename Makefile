@@ -1,0 +1,75 @@
+# Set-up once, then one plain command a line; the README lists the same
+# commands for people without make.
+
+PYTHON ?= python3
+PORT ?= 8000
+FILES ?=
+
+py := .venv/bin/python
+ready := .venv/installed
+
+# Both change what a notebook shows: no figures, or somebody else's `utils`.
+unexport MPLBACKEND
+unexport PYTHONPATH
+
+.PHONY: help book test serve execute benchmark clean
+
+help:
+	@echo 'make book       build the book into _build/html, every cell run anew'
+	@echo 'make test       everything CI runs: lint, tests, notebooks, book, browser'
+	@echo 'make serve      show the built book on http://127.0.0.1:$(PORT) (PORT=...)'
+	@echo 'make execute    run and store the notebooks again (FILES=chapters/...)'
+	@echo 'make benchmark  run the timings in tests/benchmarks'
+	@echo 'make clean      remove what the verbs made, but not .venv'
+
+# sys.prefix first: a venv of an older or broken Python is made anew.
+$(ready): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo 'The book needs Python 3.11 or newer, and $(PYTHON) is not:'; \
+	    $(PYTHON) --version; \
+	    echo 'Name another one, for example: make book PYTHON=python3.11'; \
+	    exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo '$(PYTHON) lacks venv. On Debian: apt-get install python3-venv'; \
+	    exit 1; }
+	$(PYTHON) -m venv .venv
+	$(py) -m pip install --quiet -r requirements.txt
+	@touch $@
+
+# Sphinx keeps pages whose sources did not change, though utils/ may have.
+book: $(ready)
+	rm -rf _build
+	.venv/bin/jupyter-book build . -W -n --keep-going || \
+	    { $(py) -m tests.notebooks report; exit 1; }
+	@echo 'The book: $(CURDIR)/_build/html/index.html'
+
+test: $(ready)
+	@echo; echo '== Lint, and the rules for notebooks =='
+	$(py) -m ruff check .
+	$(py) -m tests.notebooks check
+	@echo; echo '== Unit tests and doctests =='
+	$(py) -m pytest tests utils --doctest-modules -m 'not built and not lab' -n 2
+	@echo; echo '== Stored outputs against a fresh run =='
+	$(py) -m pytest chapters --nbval --nbval-current-env \
+	    --nbval-cell-timeout=600 -n 2 --dist loadscope
+	@echo; echo '== The book =='
+	$(MAKE) --no-print-directory book
+	@echo; echo '== The built book and JupyterLab, in a browser =='
+	$(py) -m pytest tests -m 'built or lab'
+
+serve: $(ready)
+	@test -f _build/html/index.html || { \
+	    echo 'There is no book in _build/html yet: run `make book` first.'; \
+	    exit 1; }
+	$(py) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+execute: $(ready)
+	$(py) -m tests.notebooks execute $(FILES)
+
+benchmark: $(ready)
+	@for file in tests/benchmarks/[a-z]*.py; do \
+	    echo "== $$file =="; $(py) $$file || exit 1; done
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache
+	find chapters tests utils -name __pycache__ -prune -exec rm -rf {} +

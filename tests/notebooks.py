@@ -1,0 +1,513 @@
+"""The rules for the notebooks in chapters/, and the tool that stores them.
+
+::
+
+    python -m tests.notebooks execute [FILES]    run, normalise and store
+    python -m tests.notebooks check [FILES]      say where a rule is broken
+    python -m tests.notebooks report             explain a failed book build
+"""
+
+import ast
+import copy
+import io
+import itertools
+import re
+import sys
+import time
+import tokenize
+from pathlib import Path
+
+import nbformat
+from markdown_it import MarkdownIt
+from nbclient import NotebookClient
+from nbclient.exceptions import (
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
+from nbformat import NotebookNode
+from nbformat.validator import iter_validate
+from nbval.plugin import find_comment_markers, find_metadata_tags
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = ROOT / "chapters"
+REPORTS = ROOT / "_build" / "html" / "reports"
+
+METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {"name": "python"},
+}
+KEPT = ("mystnb", "tags")
+STORED = ("image/png", "text/plain")
+NOT_COMPARED = {"explorer", "timing"}
+HIDDEN = {"hide-input", "remove-cell", "remove-input"}
+TAGS = (
+    NOT_COMPARED | HIDDEN | {"nbval-ignore-output", "raises-exception", "test"}
+)
+SECTIONS = ["Summary", "Quiz", "Further reading"]
+MACHINE_PATH = re.compile(
+    r"(?<![\w.])/(?:home|root|tmp|work|Users)\b|\bC:\\"
+)
+FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
+TO_MEND = "run `make execute`"
+
+
+class ExecutionError(Exception):
+    """A cell failed; the message names the chapter and the cell."""
+
+
+def chapters():
+    """Return the paths of the notebooks in chapters/, in reading order."""
+    return sorted(CHAPTERS.glob("*.ipynb"))
+
+
+def read(path):
+    """Return the notebook at `path` as it is, faults included."""
+    # nbformat.read would give duplicate cells new ids.
+    return nbformat.v4.reads(path.read_text(encoding="utf-8"))
+
+
+def dumps(nb):
+    """Return `nb` as the text that is stored: the same nb, the same bytes."""
+    return nbformat.v4.writes(nb).rstrip("\n") + "\n"
+
+
+# --- running and storing ---
+
+
+def execute(path):
+    """Run the notebook at `path` in its folder; return it normalised."""
+    path = Path(path)
+    nb = read(path)
+    at = {"cell": "none"}
+    client = NotebookClient(
+        nb,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=lambda cell, cell_index: at.update(cell=cell.id),
+    )
+    try:
+        client.execute()
+    except FAILURES as error:
+        raise ExecutionError(
+            f"{path.name}, cell {at['cell']}:\n{_plain(str(error))}"
+        ) from error
+    # Dropped in silence, it would come back as a failure of nbval.
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                raise ExecutionError(
+                    f"{path.name}, cell {cell.id}: wrote to stderr, which is "
+                    f"not stored:\n{output.text}"
+                )
+    return normalise(nb)
+
+
+def _plain(traceback):
+    return re.sub(r"\x1b\[[0-9;]*m", "", traceback)
+
+
+def normalise(nb):
+    """Return a copy of `nb` with only what is stored, in its one form."""
+    nb = nbformat.v4.upgrade(copy.deepcopy(nb))
+    nb.metadata = nbformat.from_dict(METADATA)
+    count = 0
+    for cell in nb.cells:
+        old = cell.metadata
+        cell.metadata = NotebookNode({k: old[k] for k in KEPT if old.get(k)})
+        if cell.cell_type == "code":
+            count += 1
+            cell.execution_count = count
+            cell.outputs = _stored(cell.outputs, count)
+    return nb
+
+
+def _stored(outputs, count):
+    kept = []
+    for output in outputs:
+        if output.output_type == "stream":
+            if output.name != "stdout":
+                continue
+            if kept and kept[-1].output_type == "stream":
+                kept[-1].text += output.text
+                continue
+        elif output.output_type == "error":
+            # The full traceback names files of one machine.
+            output.traceback = [f"{output.ename}: {output.evalue}"]
+        else:
+            output.data = NotebookNode(
+                {m: output.data[m] for m in STORED if m in output.data}
+            )
+            output.metadata = NotebookNode()
+            if "execution_count" in output:
+                output.execution_count = count
+            if not output.data:
+                continue
+        kept.append(output)
+    return kept
+
+
+# --- rules for one cell: each yields what is wanted ---
+
+
+def tags(cell):
+    """Return the set of tags of `cell`."""
+    return set(cell.metadata.get("tags", []))
+
+
+def _texts(cell):
+    for output in cell.get("outputs", []):
+        if output.output_type == "stream":
+            yield output.text
+        elif "data" in output:
+            yield output.data.get("text/plain", "")
+
+
+def _has_image(cell):
+    return any("image/png" in out.get("data", {}) for out in cell.outputs)
+
+
+def _id(cell):
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", cell.id):
+        yield "the id must be words joined by hyphens, as in relu-by-hand"
+    # What editors make up: abcdef01, or such a start and more groups.
+    elif re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4,12})*", cell.id):
+        yield "the id is random; name the cell, as in relu-by-hand"
+
+
+def _tags(cell):
+    found = tags(cell)
+    for tag in sorted(found - TAGS):
+        yield f"unknown tag {tag!r}; known are {', '.join(sorted(TAGS))}"
+    if ("nbval-ignore-output" in found) != bool(found & NOT_COMPARED):
+        yield (
+            "the tag nbval-ignore-output belongs to explorer and timing "
+            "cells, and to all of them"
+        )
+    if ("test" in found) != ("remove-cell" in found):
+        yield "the tags remove-cell and test go together"
+
+
+def _metadata(cell):
+    for key in sorted(set(cell.metadata) - set(KEPT)):
+        yield f"the metadata {key!r} is not stored: {TO_MEND}"
+
+
+def _paths(cell):
+    for text in (cell.source, *_texts(cell)):
+        for found in MACHINE_PATH.findall(text):
+            yield f"{found!r} is a path of one machine; use a relative one"
+
+
+def _source(cell):
+    lines = cell.source.splitlines()
+    for number, line in enumerate(lines, start=1):
+        if len(line) > 79:
+            yield f"line {number} has {len(line)} columns, at most 79"
+    limit = 30 if tags(cell) & HIDDEN else 15
+    if len(lines) > limit:
+        yield f"{len(lines)} lines, at most {limit}; split the cell"
+    try:
+        tree = ast.parse(cell.source)
+    except SyntaxError as error:
+        yield f"is not plain Python: {error.msg}, line {error.lineno}"
+        return
+    if not tree.body:
+        yield "has no code; remove the cell"
+    asserts = any(isinstance(node, ast.Assert) for node in ast.walk(tree))
+    if "test" in tags(cell) and not asserts:
+        yield "is tagged test and asserts nothing"
+    before = None
+    for token in tokenize.generate_tokens(io.StringIO(cell.source).readline):
+        if token.type == tokenize.COMMENT:
+            continue
+        if token.type == tokenize.NEWLINE and before.string == ";":
+            yield (
+                f"line {before.start[0]} ends with ';', which hides nothing "
+                "from nbval; write `_ = ...`"
+            )
+        before = token
+
+
+def _outputs(cell):
+    for output in cell.outputs:
+        if output.output_type == "error":
+            if "raises-exception" not in tags(cell):
+                yield (
+                    f"stores the error {output.ename}; mend it, or tag the "
+                    "cell raises-exception"
+                )
+        elif output.output_type == "stream":
+            if output.name != "stdout":
+                yield f"stores {output.name}; make the cell write none of it"
+        else:
+            for mime in sorted(set(output.data) - set(STORED)):
+                yield f"stores {mime}, and only PNG and text are: {TO_MEND}"
+    for text in _texts(cell):
+        for found in re.findall(r"0x[0-9a-f]{6,}", text):
+            yield f"shows the memory address {found}, new in every run"
+        for found in re.findall(r"np\.\w+(?=\()|np\.(?:True|False)_", text):
+            yield f"shows {found}; print a Python number, with a format"
+
+
+def _figure(cell):
+    if not _has_image(cell) or "explorer" in tags(cell):
+        return
+    mystnb = cell.metadata.get("mystnb", {})
+    alt = mystnb.get("image", {}).get("alt", "")
+    if len(alt) < 40:
+        yield "mystnb.image.alt must say what the figure shows (40 characters)"
+    elif re.match(r"((an?|the) )?(figure|image|plot of)\b", alt, re.I):
+        yield "mystnb.image.alt must say what is seen, not that it is a figure"
+    for key in ("caption", "name"):
+        if not mystnb.get("figure", {}).get(key):
+            yield f"mystnb.figure.{key} is missing"
+
+
+ANY_CELL = (_id, _metadata, _paths)
+CODE_CELL = (_tags, _source, _outputs, _figure)
+
+
+# --- rules for one notebook ---
+
+
+def problems(nb):
+    """Return what is wrong with `nb`: a list of texts that name the cell."""
+    found = _form(nb)
+    if found:
+        return found
+    found += _notebook(nb)
+    for cell in nb.cells:
+        rules = ANY_CELL + (CODE_CELL if cell.cell_type == "code" else ())
+        found += [f"{cell.id}: {p}" for rule in rules for p in rule(cell)]
+    return found + [*_counts(nb), *_order(nb), *_headings(nb)]
+
+
+def _form(nb):
+    if (nb.nbformat, nb.nbformat_minor) != (4, 5):
+        return [
+            f"notebook: format {nb.nbformat}.{nb.nbformat_minor}, "
+            f"wanted 4.5: {TO_MEND}"
+        ]
+    return [
+        f"notebook: not valid: {error.message}" for error in iter_validate(nb)
+    ]
+
+
+def _notebook(nb):
+    if nb.metadata != METADATA:
+        yield f"notebook: metadata beyond kernelspec and language: {TO_MEND}"
+    ids = [cell.id for cell in nb.cells]
+    for id_ in sorted({i for i in ids if ids.count(i) > 1}):
+        yield f"{id_}: the id occurs {ids.count(id_)} times"
+
+
+def _counts(nb):
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    for wanted, cell in enumerate(code, start=1):
+        if cell.execution_count is None:
+            yield f"{cell.id}: has no execution count: {TO_MEND}"
+        elif cell.execution_count != wanted:
+            yield (
+                f"{cell.id}: execution count {cell.execution_count}, "
+                f"wanted {wanted}: {TO_MEND}"
+            )
+
+
+def _order(nb):
+    told = False
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            told = True
+        elif "test" not in tags(cell):
+            if not told:
+                yield f"{cell.id}: no sentence before it says what to look for"
+            told = False
+
+
+def headings(cell):
+    """Return the headings of a Markdown cell as (level, text) pairs."""
+    tokens = MarkdownIt().parse(cell.source)
+    return [
+        (int(token.tag[1]), following.content)
+        for token, following in zip(tokens, tokens[1:], strict=False)
+        if token.type == "heading_open"
+    ]
+
+
+def _headings(nb):
+    last = 1
+    for cell in nb.cells:
+        if cell.cell_type != "markdown":
+            continue
+        for level, text in headings(cell):
+            if level == 1 and cell is not nb.cells[0]:
+                yield f"{cell.id}: a second H1, {text!r}"
+            elif level > last + 1:
+                yield f"{cell.id}: {text!r} is H{level} right after H{last}"
+            last = level
+    first = nb.cells[0]
+    found = headings(first) if first.cell_type == "markdown" else []
+    if [level for level, _ in found].count(1) != 1:
+        yield f"{first.id}: the first cell must have one H1, the title"
+
+
+def beats(nb):
+    """Return which beats of a chapter `nb` lacks."""
+    found = []
+    cells = itertools.takewhile(lambda c: c.cell_type != "code", nb.cells)
+    opening = "\n".join(cell.source for cell in cells)
+    if not re.search(r"^(\*\*|## )Puzzle", opening, re.MULTILINE):
+        found.append("chapter: no **Puzzle** before the first code cell")
+    sections = [
+        text
+        for cell in nb.cells
+        if cell.cell_type == "markdown"
+        for level, text in headings(cell)
+        if level == 2
+    ]
+    if [text for text in sections if text in SECTIONS] != SECTIONS:
+        found.append(f"chapter: wants the H2 sections {', '.join(SECTIONS)}")
+    if not any("explorer" in tags(cell) for cell in nb.cells):
+        found.append("chapter: no cell is tagged explorer")
+    quizzes = [
+        cell
+        for cell in nb.cells
+        if cell.cell_type == "markdown" and cell.id.startswith("quiz-")
+    ]
+    if len(quizzes) != 3:
+        found.append(f"chapter: {len(quizzes)} quiz- cells, wanted three")
+    return found + [
+        f"{cell.id}: {problem}" for cell in quizzes for problem in _quiz(cell)
+    ]
+
+
+def _quiz(cell):
+    if not cell.source.startswith("**"):
+        yield "a quiz starts with its question in bold"
+    options = re.findall(
+        r"<details>\s*<summary>(.+?)</summary>(.+?)</details>",
+        cell.source,
+        re.DOTALL,
+    )
+    if len(options) < 3 or len(options) != cell.source.count("<details"):
+        yield (
+            "a quiz has three or more options, each <details><summary>answer"
+            "</summary> explanation </details>"
+        )
+    starts = [
+        re.match(r"\s*(Right|Not quite)?", explanation)[1]
+        for _, explanation in options
+    ]
+    if starts.count("Right") != 1:
+        yield f"{starts.count('Right')} options are 'Right', wanted one"
+    if None in starts:
+        yield "each explanation starts with 'Right' or 'Not quite'"
+
+
+# --- rules for the book ---
+
+
+def clashes(notebooks):
+    """Return figure names and alt texts used twice in `{name: notebook}`."""
+    found = []
+    for key, group in (("name", "figure"), ("alt", "image")):
+        users = {}
+        for name, nb in notebooks.items():
+            for cell in nb.cells:
+                value = cell.metadata.get("mystnb", {}).get(group, {}).get(key)
+                if value:
+                    users.setdefault(value, []).append(f"{name}, {cell.id}")
+        found += [
+            f"mystnb.{group}.{key} {value!r} is in {' and '.join(places)}"
+            for value, places in users.items()
+            if len(places) > 1
+        ]
+    return found
+
+
+def not_compared(nb):
+    """Return the ids of the cells whose output nbval does not compare."""
+    found = []
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            options = dict(find_metadata_tags(cell.metadata))
+            options |= find_comment_markers(cell.source)
+            if options.get("skip") or not options.get("check", True):
+                found.append(cell.id)
+    return found
+
+
+# --- command line ---
+
+
+def _execute(paths):
+    for path in paths:
+        start = time.perf_counter()
+        nb = execute(path)
+        path.write_text(dumps(nb), encoding="utf-8")
+        print(f"{path.name}: stored, {time.perf_counter() - start:.0f} s")
+
+
+def _check(paths):
+    notebooks = {path.name: read(path) for path in paths}
+    found = clashes(notebooks)
+    for name, nb in notebooks.items():
+        found += [f"{name}, {p}" for p in problems(nb) + beats(nb)]
+        if dumps(nb) != dumps(normalise(nb)):
+            found.append(f"{name}: not as it is stored: {TO_MEND}")
+        code = sum(cell.cell_type == "code" for cell in nb.cells)
+        skipped = not_compared(nb)
+        print(
+            f"{name}: {code} code cells; nbval compares all but "
+            f"{len(skipped)}: {', '.join(skipped) or 'none'}"
+        )
+    if found:
+        raise SystemExit("\n".join(found))
+
+
+def report(reports=REPORTS, root=ROOT):
+    """Return the failures of a book build, each with chapter and cell."""
+    found = []
+    for log in sorted(reports.rglob("*.err.log")):
+        text = _plain(log.read_text(encoding="utf-8"))
+        page = log.relative_to(reports).as_posix().removesuffix(".err.log")
+        path = root / f"{page}.ipynb"
+        cells = read(path).cells if path.exists() else []
+        # nbclient quotes the source of the cell between two rules.
+        quoted = re.search(r"\n-{18,}\n(.*?)\n-{18,}\n", text, re.DOTALL)
+        source = quoted[1].strip() if quoted else None
+        ids = [c.id for c in cells if c.source.strip() == source]
+        where = ", ".join(ids) or "unknown"
+        # Before that come the frames of the tools, which help nobody.
+        error = text.rpartition("nbclient.exceptions.")[2].rstrip()
+        found.append(f"{page}.ipynb, cell {where}:\n{error}")
+    return found
+
+
+def main(arguments):
+    """Run one of the three commands."""
+    command, *files = arguments or ["help"]
+    paths = [Path(file) for file in files] or chapters()
+    if command == "execute":
+        try:
+            _execute(paths)
+        except ExecutionError as error:
+            raise SystemExit(str(error)) from None
+    elif command == "check":
+        _check(paths)
+    elif command == "report":
+        print("\n\n".join(report()) or "No cell failed: see the warnings.")
+    else:
+        raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

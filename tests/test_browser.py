@@ -1,0 +1,222 @@
+"""The built book in a real browser: what a reader meets."""
+
+import pytest
+
+from utils.explorer import Control, Explorer
+
+pytestmark = pytest.mark.built
+
+WIDTHS = (1280, 390)
+THEMES = ("light", "dark")
+
+
+def pages(site):
+    """Return the content pages of the book, as paths inside it."""
+    return sorted(
+        str(path.relative_to(site))
+        for path in site.glob("chapters/*.html")
+    )
+
+
+def address(page, scheme, server, site):
+    if scheme == "http":
+        return server + page
+    return (site / page).as_uri()
+
+
+def open_page(browser, url, theme="light", width=1280, **options):
+    """Open a page; return it with its off-site requests and errors."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, **options
+    )
+    context.add_init_script(
+        f"try {{ localStorage.setItem('mode', '{theme}');"
+        f" localStorage.setItem('theme', '{theme}'); }} catch (e) {{}}"
+    )
+    page = context.new_page()
+    page.strangers, page.errors = [], []
+    home = url.split("/chapters/")[0]
+    page.on(
+        "request",
+        lambda r: (
+            None
+            if r.url.startswith((home, "data:", "blob:"))
+            else page.strangers.append(r.url)
+        ),
+    )
+    page.on(
+        "console",
+        lambda m: page.errors.append(m.text) if m.type == "error" else None,
+    )
+    page.on(
+        "response",
+        lambda r: page.errors.append(r.url) if r.status >= 400 else None,
+    )
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(url)
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+def pytest_generate_tests(metafunc):
+    if "page_name" in metafunc.fixturenames:
+        from tests.conftest import HTML
+
+        metafunc.parametrize("page_name", pages(HTML) or ["not built"])
+
+
+def settle(page):
+    """Wait until the picture shown is decoded."""
+    page.evaluate(
+        "() => Promise.all([...document.querySelectorAll('.explorer-frame')]"
+        ".map(image => image.decode()))"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_page_is_whole(
+    browser, server, site, page_name, width, theme, scheme
+):
+    url = address(page_name, scheme, server, site)
+    page = open_page(browser, url, theme, width)
+    assert page.strangers == []
+    assert page.errors == []
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    overflow = page.evaluate(
+        "document.documentElement.scrollWidth - window.innerWidth"
+    )
+    assert overflow <= 0, f"the page scrolls sideways by {overflow} px"
+    formulas = page.locator(".math").count()
+    if formulas:
+        page.wait_for_function(
+            "n => document.querySelectorAll('mjx-container').length >= n",
+            arg=formulas,
+        )
+        assert page.locator("mjx-merror").count() == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_explorers_answer(browser, server, site, page_name, scheme):
+    page = open_page(browser, address(page_name, scheme, server, site))
+    for figure in page.locator(".explorer").all():
+        check_explorer(page, figure)
+    page.context.close()
+
+
+def check_explorer(page, figure):
+    """Move every control by keyboard and by mouse; expect a new picture."""
+    picture = figure.locator(".explorer-frame")
+    for control in figure.locator("input, select").all():
+        control.scroll_into_view_if_needed()
+        seen = [picture.get_attribute("src")]
+        control.focus()
+        menu = control.evaluate("node => node.tagName") == "SELECT"
+        keys = ["ArrowDown"] if menu else ["Home", "End", "ArrowLeft"]
+        for key in keys:
+            page.keyboard.press(key)
+            seen.append(picture.get_attribute("src"))
+        assert len(set(seen)) >= len(keys), "keys do not change the picture"
+        if menu:
+            assert control.evaluate("node => node.labels.length") == 1
+            continue
+        text = control.get_attribute("aria-valuetext")
+        box = control.bounding_box()
+        page.mouse.click(
+            box["x"] + box["width"] * 0.1, box["y"] + box["height"] / 2
+        )
+        assert picture.get_attribute("src") != seen[-1], "mouse does nothing"
+        assert control.get_attribute("aria-valuetext") != text
+        assert picture.get_attribute("alt")
+        assert figure.locator(".explorer-readout").inner_text()
+
+
+def test_explorer_answers_within_one_animation_frame(browser, server, site):
+    page = open_page(browser, server + "chapters/01_definition.html")
+    settle(page)
+    late = page.evaluate(
+        """async () => {
+          const slider = document.querySelector(".explorer input");
+          const picture = document.querySelector(".explorer-frame");
+          const frame = () => new Promise(requestAnimationFrame);
+          let late = 0;
+          for (let i = 0; i <= Number(slider.max); i++) {
+            await frame();
+            const before = picture.src;
+            slider.value = i;
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+            await frame();
+            late += i > 0 && (picture.src === before || !picture.complete);
+          }
+          return late;
+        }"""
+    )
+    assert late == 0, f"{late} moves took longer than one animation frame"
+    page.context.close()
+
+
+def test_text_and_first_frames_without_javascript(
+    browser, server, site, page_name
+):
+    page = open_page(
+        browser, server + page_name, java_script_enabled=False
+    )
+    assert len(page.locator("article").inner_text()) > 200
+    for figure in page.locator(".explorer").all():
+        assert figure.locator(".explorer-frame").is_visible()
+        assert figure.locator("noscript").is_visible()
+        assert not figure.locator(".explorer-controls").is_visible()
+    page.context.close()
+
+
+def test_print_shows_the_frame_and_no_controls(browser, server, site):
+    page = open_page(browser, server + "chapters/01_definition.html")
+    page.emulate_media(media="print")
+    assert page.locator(".explorer-frame").first.is_visible()
+    assert page.locator(".explorer-readout").first.is_visible()
+    assert not page.locator(".explorer-controls").first.is_visible()
+    page.context.close()
+
+
+def draw_level(fig, level, kind):
+    fig.subplots().bar([kind], [level])
+    return f"The {kind} bar reaches {level}."
+
+
+def test_explorers_on_one_page_do_not_disturb_each_other(browser, tmp_path):
+    first = Explorer(
+        draw_level,
+        "One bar.",
+        level=Control("level", [1, 2, 3], start=1),
+        kind=Control("kind", ["left", "right"], start="left"),
+    )
+    other = Explorer(
+        lambda fig, level: draw_level(fig, level, "other"),
+        "Another bar.",
+        level=Control("level", [4, 5], start=5),
+    )
+    path = tmp_path / "three.html"
+    path.write_text(
+        "<!DOCTYPE html><html lang='en'><title>Three</title>"
+        + "".join(e._repr_html_() for e in (first, first, other))
+    )
+    page = open_page(browser, path.as_uri())
+    figures = page.locator(".explorer").all()
+    before = [f.locator(".explorer-frame").get_attribute("src") for f in figures]
+    assert before[0] == before[1] != before[2]
+    figures[1].locator("input").focus()
+    page.keyboard.press("ArrowRight")
+    figures[1].locator("select").select_option("right")
+    after = [f.locator(".explorer-frame").get_attribute("src") for f in figures]
+    assert after[0] == before[0] and after[2] == before[2]
+    assert after[1] != before[1]
+    readouts = [f.locator(".explorer-readout").inner_text() for f in figures]
+    assert readouts == [
+        "The left bar reaches 1.",
+        "The right bar reaches 2.",
+        "The other bar reaches 5.",
+    ]
+    assert page.errors == [] and page.strangers == []
+    page.context.close()

@@ -1,0 +1,103 @@
+"""The data sets: right sizes, standardised, independent of each other."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from utils import data
+
+X, Y = [[0.0], [1.0]], [0, 1]
+
+
+def test_digits_split_every_sample_once():
+    digits = data.digits()
+    assert digits.x_train.shape == (1437, 64)
+    assert digits.x_test.shape == (360, 64)
+    labels = np.concatenate([digits.y_train, digits.y_test])
+    raw = load_digits().target
+    assert np.array_equal(np.bincount(labels), np.bincount(raw))
+
+
+def test_digits_test_part_has_the_same_class_shares():
+    digits = data.digits()
+    share = np.bincount(digits.y_test) / np.bincount(digits.y_train)
+    assert np.abs(share - 0.25).max() < 0.01
+
+
+def test_digits_are_standardised_by_training_samples():
+    x = data.digits().x_train
+    blank = (x == 0).all(axis=0)
+    assert blank.sum() == 4
+    np.testing.assert_allclose(x.mean(axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(x.std(axis=0)[~blank], 1, rtol=1e-12)
+    # Training statistics were used for these, so they are only near 0 and 1.
+    assert 0.001 < abs(data.digits().x_test.mean()) < 0.1
+
+
+def test_digits_keep_their_values_when_a_caller_changes_a_copy():
+    first = data.digits()
+    before = first.x_train.copy()
+    first.x_train[:] = 7
+    assert np.array_equal(data.digits().x_train, before)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_spirals_sizes_and_balance(classes):
+    spirals = data.spirals(n=600, classes=classes)
+    assert spirals.x_train.shape == (480, 2)
+    assert (np.bincount(spirals.y_test) == 120 // classes).all()
+
+
+def test_spirals_depend_on_their_seed_only():
+    assert np.array_equal(data.spirals(seed=1).x_train,
+                          data.spirals(seed=1).x_train)
+    assert not np.array_equal(data.spirals(seed=1).x_train,
+                              data.spirals(seed=2).x_train)
+
+
+def test_spirals_arms_are_turned_copies_of_each_other():
+    spirals = data.spirals(n=600, classes=3, noise=0)
+    x, y = spirals.x_train, spirals.y_train
+    radius = np.hypot(*x.T)
+    phase = np.arctan2(x[:, 1], x[:, 0]) - 2 * np.pi * 1.25 * radius / 2
+    np.testing.assert_allclose(np.exp(1j * phase),
+                               np.exp(2j * np.pi * y / 3), atol=1e-9)
+
+
+def test_noise_moves_every_point_by_its_size():
+    moved = data.spirals(noise=0.3).x_train - data.spirals(noise=0).x_train
+    assert moved.std() == pytest.approx(0.3, rel=0.1)
+
+
+def test_dataset_copies_what_it_is_given():
+    x = np.zeros((2, 1))
+    dataset = data.Dataset(x, Y, x, Y)
+    x[:] = 5
+    assert not dataset.x_train.any()
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (([[np.nan], [1.0]], Y, X, Y), "x_train must be finite, got 1 value"),
+    ((X, Y, [[np.inf]], [0]), "x_test must be finite"),
+    (([0.0, 1.0], Y, X, Y), r"x_train must have the shape .* got \(2,\)"),
+    ((X, [0], X, Y), "y_train must be 2 integer labels"),
+    ((X, [0.0, 1.0], X, Y), "y_train must be 2 integer labels"),
+    ((X, [0, -1], X, Y), "labels must lie between 0 and 0"),
+    ((X, Y, X, [0, 2]), "labels must lie between 0 and 1"),
+    ((X, Y, [[0.0, 1.0]], [0]), "x_test must have 1 features"),
+])
+def test_dataset_says_what_does_not_fit(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.Dataset(*arguments)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"classes": 4}, "classes must be 2 or 3, got 4"),
+    ({"n": 9}, "n must be a whole number of at least 10"),
+    ({"n": 100.5}, "n must be a whole number"),
+    ({"noise": -0.1}, "noise must be a finite number of at least 0"),
+    ({"noise": np.nan}, "noise must be a finite number of at least 0"),
+])
+def test_spirals_say_what_does_not_fit(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.spirals(**arguments)

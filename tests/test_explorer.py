@@ -1,0 +1,179 @@
+"""The interactive figure, without a browser."""
+
+import base64
+import io
+import json
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from utils.explorer import Control, Explorer
+
+
+def draw(fig, slope, kind="line"):
+    fig.subplots().plot([0, 1], [0, slope], label=kind)
+    return f"The {kind} rises to {slope} & stops."
+
+
+def make(**controls):
+    controls = controls or {
+        "slope": Control("slope", [1, 2, 3], start=2),
+        "kind": Control("kind", ["line", "curve"], start="curve"),
+    }
+    return Explorer(draw, 'A "line" through the origin.', **controls)
+
+
+def data_of(html):
+    found = re.search(r'<script type="application/json">(.*?)</script>', html)
+    return json.loads(found[1])
+
+
+def picture(source):
+    return Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
+
+
+def test_page_holds_every_frame_in_the_order_the_script_counts():
+    data = data_of(make()._repr_html_())
+    assert data["values"] == [["1", "2", "3"], ["line", "curve"]]
+    assert data["readouts"] == [
+        f"The {kind} rises to {slope} & stops."
+        for slope in (1, 2, 3)
+        for kind in ("line", "curve")
+    ]
+    # The drawing depends on the slope only, so frames come in pairs.
+    frames = data["frames"]
+    assert frames[0] == frames[1] != frames[2] == frames[3] != frames[4]
+
+
+def test_page_starts_with_the_frame_of_the_start_values():
+    html = make()._repr_html_()
+    data = data_of(html)
+    first = re.search(r'<img class="explorer-frame" src="([^"]+)"', html)[1]
+    assert first == data["frames"][3]
+    assert 'value="1" aria-valuetext="2"' in html
+    assert "<option selected>curve</option>" in html
+    assert "The curve rises to 2 &amp; stops." in html
+
+
+def test_page_escapes_what_the_author_wrote():
+    assert 'alt="A &quot;line&quot; through the origin."' in (
+        make()._repr_html_()
+    )
+    closing = Explorer(
+        lambda fig, n: "</script><b>",
+        "Nothing.",
+        n=Control("n", [1, 2], start=1),
+    )._repr_html_()
+    assert closing.count("</script>") == 2
+
+
+def test_page_asks_nothing_of_another_site():
+    assert "http" not in make()._repr_html_()
+
+
+def test_frames_are_small_pictures_of_one_size():
+    frames = data_of(make()._repr_html_())["frames"]
+    assert len({picture(frame).size for frame in frames}) == 1
+    assert picture(frames[0]).format == "WEBP"
+
+
+def test_html_is_the_same_each_time():
+    assert make()._repr_html_() == make()._repr_html_()
+
+
+def test_bundle_offers_widget_page_and_picture():
+    bundle = make()._repr_mimebundle_()
+    assert set(bundle) == {
+        "application/vnd.jupyter.widget-view+json",
+        "text/html",
+        "image/png",
+        "text/plain",
+    }
+    png = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    assert png.format == "PNG"
+    assert bundle["text/plain"] == (
+        "Explorer of slope (3 values) and kind (2 values): "
+        "The curve rises to 2 & stops."
+    )
+
+
+def test_moving_a_live_control_draws_again():
+    box = make()._widget()
+    frame, readout, slope, kind = box.children
+    before = frame.value
+    slope.value = 3
+    assert frame.value != before
+    assert readout.value == "The curve rises to 3 & stops."
+    kind.value = "line"
+    assert readout.value == "The line rises to 3 & stops."
+
+
+def test_two_displays_of_one_explorer_have_their_own_controls():
+    explorer = make()
+    first, second = explorer._widget(), explorer._widget()
+    first.children[2].value = 3
+    assert second.children[2].value == 2
+
+
+def test_no_figure_stays_open():
+    plt.close("all")
+    make()._repr_mimebundle_()
+    assert plt.get_fignums() == []
+
+
+def test_number_formats_are_the_authors():
+    control = Control("bias", np.array([-1.0, 0.0, 0.25]), 0, form="+.2f")
+    assert control.texts == ("-1.00", "+0.00", "+0.25")
+
+
+@pytest.mark.parametrize(
+    "values, start, message",
+    [
+        ([1], 1, "two or more numbers or two or more strings"),
+        ([], 1, "two or more numbers"),
+        ([1, None], 1, "two or more numbers"),
+        (5, 5, "two or more numbers"),
+        ([1, 2], 3, r"start of 'slope' must be one of \(1, 2\), got 3"),
+        (["a", "b"], "c", "must be one of"),
+    ],
+)
+def test_bad_control(values, start, message):
+    with pytest.raises(ValueError, match=message):
+        Control("slope", values, start)
+
+
+def test_too_many_controls_or_frames():
+    many = Control("slope", range(61), start=0)
+    with pytest.raises(ValueError, match="at most 60 frames, got .* 61 fr"):
+        make(slope=many)
+    two = Control("x", [1, 2], start=1)
+    with pytest.raises(ValueError, match="one or two controls"):
+        make(a=two, b=two, c=two)
+    with pytest.raises(ValueError, match="one or two controls"):
+        Explorer(draw, "Nothing.")
+
+
+def test_what_is_no_control_is_named():
+    with pytest.raises(TypeError, match=r"slope must be a Control such as"):
+        make(slope=[1, 2, 3])
+
+
+def test_drawing_without_a_sentence_is_refused():
+    silent = Explorer(
+        lambda fig, n: None, "Nothing.", n=Control("n", [1, 2], start=1)
+    )
+    with pytest.raises(TypeError, match="draw must return one sentence"):
+        silent._repr_html_()
+
+
+def test_heavy_frames_are_refused():
+    def noise(fig, n):
+        fig.subplots().imshow(np.random.default_rng(n).random((300, 300)))
+        return "Noise."
+
+    heavy = Explorer(noise, "Noise.", n=Control("n", range(12), start=0))
+    with pytest.raises(ValueError, match="at most 500000 are wanted"):
+        heavy._repr_html_()

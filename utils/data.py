@@ -1,0 +1,119 @@
+"""Small data sets that need no download: real digits, generated spirals."""
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Hold a classification data set, split into training and test part.
+
+    x_train and x_test are float64 arrays (samples, features), y_train and
+    y_test int64 arrays (samples,) of labels 0, 1, ... The arrays are copies
+    of what was given. A ValueError says what does not fit.
+
+    >>> Dataset([[0.0], [1.0]], [0, 1], [[0.9]], [1])
+    Dataset(2 training and 1 test samples, 1 features, 2 classes)
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+    def __post_init__(self):
+        for part in ("train", "test"):
+            x = np.array(getattr(self, f"x_{part}"), dtype=np.float64)
+            y = np.array(getattr(self, f"y_{part}"))
+            if x.ndim != 2 or x.size == 0:
+                raise ValueError(
+                    f"x_{part} must have the shape (samples, features), such "
+                    f"as (100, 2), got {x.shape}")
+            if not np.isfinite(x).all():
+                raise ValueError(
+                    f"x_{part} must be finite, got {np.sum(~np.isfinite(x))} "
+                    "values that are nan or infinite")
+            if y.shape != x.shape[:1] or y.dtype.kind not in "iu":
+                raise ValueError(
+                    f"y_{part} must be {len(x)} integer labels such as "
+                    f"[0, 1, ...], got {y.dtype} of shape {y.shape}")
+            object.__setattr__(self, f"x_{part}", x)
+            object.__setattr__(self, f"y_{part}", y.astype(np.int64))
+        if self.x_test.shape[1] != self.features:
+            raise ValueError(
+                f"x_test must have {self.features} features as x_train has, "
+                f"got {self.x_test.shape[1]}")
+        labels = np.concatenate([self.y_train, self.y_test])
+        if labels.min() < 0 or labels.max() >= self.classes:
+            raise ValueError(
+                f"labels must lie between 0 and {self.classes - 1}, the "
+                f"largest in y_train, got {labels.min()} to {labels.max()}")
+
+    @property
+    def features(self):
+        """Return the number of features."""
+        return self.x_train.shape[1]
+
+    @property
+    def classes(self):
+        """Return the number of classes: the largest training label + 1."""
+        return int(self.y_train.max()) + 1
+
+    def __repr__(self):
+        """Return the sizes, no arrays."""
+        return (f"Dataset({len(self.x_train)} training and "
+                f"{len(self.x_test)} test samples, {self.features} features, "
+                f"{self.classes} classes)")
+
+
+def digits():
+    """Return the real 8x8 digits that scikit-learn ships, standardised.
+
+    A fixed fifth of the samples, the same share of every class, is for
+    testing. Every pixel has mean 0 and standard deviation 1 over the
+    training samples. A pixel that is blank in all of them has deviation 0:
+    it is divided by 1, and so stays 0. Each call returns new arrays.
+
+    >>> digits()
+    Dataset(1437 training and 360 test samples, 64 features, 10 classes)
+    """
+    x, y = load_digits(return_X_y=True)
+    x_train, x_test, y_train, y_test = train_test_split(
+        x, y, test_size=0.2, stratify=y, random_state=0)
+    mean, deviation = x_train.mean(axis=0), x_train.std(axis=0)
+    deviation[deviation == 0] = 1
+    return Dataset((x_train - mean) / deviation, y_train,
+                   (x_test - mean) / deviation, y_test)
+
+
+def spirals(n=600, classes=2, noise=0.1, seed=0):
+    """Return n points of the plane on interleaved spirals, one per class.
+
+    Each arm makes 1.25 turns from the origin to radius 2, evenly dense in
+    area, so that both coordinates have variance near 1. Normal noise of
+    standard deviation `noise` is added. The last fifth is for testing; all
+    classes are equally frequent, up to one sample.
+
+    >>> spirals(n=300, classes=3)
+    Dataset(240 training and 60 test samples, 2 features, 3 classes)
+    """
+    if classes not in (2, 3):
+        raise ValueError(f"classes must be 2 or 3, got {classes!r}")
+    if not isinstance(n, Integral) or n < 5 * classes:
+        raise ValueError(f"n must be a whole number of at least {5 * classes} "
+                         f"points, such as 600, got {n!r}")
+    if not isinstance(noise, Real) or not 0 <= noise < np.inf:
+        raise ValueError(f"noise must be a finite number of at least 0, such "
+                         f"as 0.1, got {noise!r}")
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % classes
+    radius = 2 * np.sqrt(rng.uniform(size=n))
+    angle = 2 * np.pi * (1.25 * radius / 2 + y / classes)
+    x = radius * np.stack([np.cos(angle), np.sin(angle)])
+    x = x.T + noise * rng.standard_normal((n, 2))
+    test = n // 5
+    return Dataset(x[:-test], y[:-test], x[-test:], y[-test:])

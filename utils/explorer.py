@@ -1,0 +1,305 @@
+"""The book's interactive figure: one call, three renderings.
+
+A live kernel shows widgets and draws anew at each move. An HTML page shows
+frames drawn in advance, under native controls that need no kernel and no
+network. Everything else, such as a PDF, shows the first frame.
+"""
+
+import base64
+import html
+import io
+import itertools
+import json
+from dataclasses import dataclass
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+from PIL import Image
+
+MOST_FRAMES = 60
+MOST_BYTES = 500_000
+
+PAGE = """\
+<div class="explorer" role="group" aria-label="{name}">
+<img class="explorer-frame" src="{first}" width="{width}" height="{height}" \
+alt="{alt}">
+<p class="explorer-readout" aria-live="polite">{readout}</p>
+<div class="explorer-controls" hidden>
+{controls}
+</div>
+<noscript><p>The controls need JavaScript. This is the first frame.</p>\
+</noscript>
+<script type="application/json">{data}</script>
+<script>{script}</script>
+</div>"""
+
+RANGE = """\
+<label><span>{label}</span>
+<input type="range" min="0" max="{last}" step="1" value="{start}" \
+aria-valuetext="{value}" autocomplete="off">
+<span class="explorer-value" aria-hidden="true">{value}</span></label>"""
+
+SELECT = """\
+<label><span>{label}</span>
+<select autocomplete="off">{options}</select></label>"""
+
+SCRIPT = """
+(root => {
+  const data = JSON.parse(root.querySelector("script[type]").textContent);
+  const controls = [...root.querySelectorAll("input, select")];
+  const picture = root.querySelector(".explorer-frame");
+  const frames = data.frames.map(source => {
+    const image = new Image();
+    image.src = source;
+    return image;
+  });
+  const show = () => {
+    const positions = controls.map(control =>
+      control.selectedIndex ?? Number(control.value));
+    const frame = positions.reduce(
+      (index, position, i) => index * data.values[i].length + position, 0);
+    controls.forEach((control, i) => {
+      if (control.type !== "range") return;
+      const value = data.values[i][positions[i]];
+      control.setAttribute("aria-valuetext", value);
+      control.parentElement.querySelector(".explorer-value").textContent =
+        value;
+    });
+    picture.src = frames[frame].src;
+    root.querySelector(".explorer-readout").textContent = data.readouts[frame];
+  };
+  controls.forEach(control => control.addEventListener("input", show));
+  root.querySelector(".explorer-controls").hidden = false;
+})(document.currentScript.parentElement);
+"""
+
+
+@dataclass(frozen=True)
+class Control:
+    """One control of an explorer.
+
+    Parameters
+    ----------
+    label : str
+        What the reader sees beside the control.
+    values : sequence of float or sequence of str
+        Numbers make a slider, strings a menu.
+    start : float or str
+        The value shown first, one of `values`.
+    form : str
+        Format specification for numbers, such as ``"+.1f"``.
+
+    Examples
+    --------
+    >>> Control("bias b", [-1, 0, 1], start=0, form="+.1f").texts
+    ('-1.0', '+0.0', '+1.0')
+    """
+
+    label: str
+    values: tuple
+    start: object
+    form: str = "g"
+
+    def __post_init__(self):
+        values = np.asarray(self.values)
+        if values.ndim != 1 or len(values) < 2 or values.dtype.kind not in (
+            "iufU"
+        ):
+            raise ValueError(
+                f"values of {self.label!r} must be two or more numbers or "
+                f"two or more strings, such as [-1, 0, 1], got {self.values!r}"
+            )
+        object.__setattr__(self, "values", tuple(values.tolist()))
+        if self.start not in self.values:
+            raise ValueError(
+                f"start of {self.label!r} must be one of {self.values}, "
+                f"got {self.start!r}"
+            )
+
+    @property
+    def is_menu(self):
+        """Whether the control is a menu of names."""
+        return isinstance(self.values[0], str)
+
+    @property
+    def texts(self):
+        """The values as the reader sees them."""
+        if self.is_menu:
+            return self.values
+        return tuple(format(value, self.form) for value in self.values)
+
+
+class Explorer:
+    """Show a drawing that answers to one or two controls.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(fig, **values)`` draws on the empty figure `fig` and returns
+        one sentence that reads the drawing. The sentence stands under the
+        picture and is announced to a screen reader.
+    alt : str
+        What the picture shows, whatever the controls say.
+    figsize : (float, float), optional
+        Width and height of the figure in inches; matplotlib's by default.
+    **controls : Control
+        One or two controls, named as the arguments of `draw`.
+
+    Raises
+    ------
+    ValueError
+        If there are no or more than two controls, more than 60 frames, or
+        more than 500 kB of frames.
+
+    Examples
+    --------
+    >>> def draw(fig, slope):
+    ...     fig.subplots().plot([0, 1], [0, slope])
+    ...     return f"The line rises to {slope}."
+    >>> Explorer(draw, "A line through the origin.",
+    ...          slope=Control("slope", [1, 2, 3], start=2))
+    Explorer of slope (3 values): The line rises to 2.
+    """
+
+    def __init__(self, draw, alt, figsize=None, **controls):
+        for name, control in controls.items():
+            if not isinstance(control, Control):
+                raise TypeError(
+                    f"{name} must be a Control such as Control('slope', "
+                    f"[1, 2], start=1), got {control!r}"
+                )
+        count = int(np.prod([len(c.values) for c in controls.values()]))
+        if len(controls) not in (1, 2) or count > MOST_FRAMES:
+            raise ValueError(
+                f"an explorer wants one or two controls and at most "
+                f"{MOST_FRAMES} frames, got {len(controls)} controls and "
+                f"{count} frames"
+            )
+        self.draw, self.alt, self.figsize = draw, alt, figsize
+        self.controls = controls
+        self._start = {name: c.start for name, c in controls.items()}
+
+    def __repr__(self):
+        names = " and ".join(
+            f"{c.label} ({len(c.values)} values)"
+            for c in self.controls.values()
+        )
+        return f"Explorer of {names}: {self._frame(self._start)[1]}"
+
+    def _frame(self, values, form="webp"):
+        """Draw one frame; return its encoded bytes, sentence and size."""
+        fig = plt.figure(figsize=self.figsize)
+        try:
+            readout = self.draw(fig, **values)
+            fig.canvas.draw()
+            picture = Image.fromarray(np.asarray(fig.canvas.buffer_rgba()))
+        finally:
+            plt.close(fig)
+        if not isinstance(readout, str):
+            raise TypeError(
+                "draw must return one sentence about the drawing, such as "
+                f"'The slope is 2.', got {readout!r}"
+            )
+        picture = picture.convert("RGB").quantize(
+            48, dither=Image.Dither.NONE
+        )
+        file = io.BytesIO()
+        if form == "webp":
+            picture.convert("RGB").save(file, "webp", lossless=True)
+        else:
+            picture.save(file, "png", optimize=True)
+        return file.getvalue(), readout, picture.size
+
+    def _frames(self):
+        grid = itertools.product(*(c.values for c in self.controls.values()))
+        for values in grid:
+            yield self._frame(dict(zip(self.controls, values)))
+
+    def _repr_html_(self):
+        frames, readouts, sizes = zip(*self._frames())
+        sources = [
+            "data:image/webp;base64," + base64.b64encode(frame).decode()
+            for frame in frames
+        ]
+        weight = sum(map(len, sources))
+        if weight > MOST_BYTES:
+            raise ValueError(
+                f"the frames take {weight} bytes, at most {MOST_BYTES} are "
+                "wanted: take fewer values or a smaller figsize"
+            )
+        first = 0
+        for control in self.controls.values():
+            place = control.values.index(control.start)
+            first = first * len(control.values) + place
+        data = {
+            "frames": sources,
+            "readouts": readouts,
+            "values": [c.texts for c in self.controls.values()],
+        }
+        width, height = sizes[first]
+        labels = [c.label for c in self.controls.values()]
+        return PAGE.format(
+            name=html.escape("Explorer: " + " and ".join(labels)),
+            first=sources[first],
+            width=width,
+            height=height,
+            alt=html.escape(self.alt),
+            readout=html.escape(readouts[first]),
+            controls="\n".join(map(_page_control, self.controls.values())),
+            data=json.dumps(data).replace("<", "\\u003c"),
+            script=SCRIPT,
+        )
+
+    def _widget(self):
+        """Make live controls; moving one draws again."""
+        picture = ipywidgets.Image(format="png")
+        readout = ipywidgets.Label()
+        sliders = {
+            name: (
+                ipywidgets.Dropdown if c.is_menu else ipywidgets.SelectionSlider
+            )(
+                options=list(zip(c.texts, c.values)),
+                value=c.start,
+                description=c.label,
+                style={"description_width": "initial"},
+            )
+            for name, c in self.controls.items()
+        }
+
+        def show(change=None):
+            values = {name: slider.value for name, slider in sliders.items()}
+            picture.value, readout.value, _ = self._frame(values, "png")
+
+        for slider in sliders.values():
+            slider.observe(show, names="value")
+        show()
+        return ipywidgets.VBox([picture, readout, *sliders.values()])
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        widget = self._widget()
+        return {
+            **widget._repr_mimebundle_(),
+            "text/html": self._repr_html_(),
+            "image/png": base64.b64encode(widget.children[0].value).decode(),
+            "text/plain": repr(self),
+        }
+
+
+def _page_control(control):
+    """Write one control as HTML."""
+    label = html.escape(control.label)
+    start = control.values.index(control.start)
+    if control.is_menu:
+        options = "".join(
+            f"<option{' selected' if i == start else ''}>"
+            f"{html.escape(text)}</option>"
+            for i, text in enumerate(control.texts)
+        )
+        return SELECT.format(label=label, options=options)
+    return RANGE.format(
+        label=label,
+        last=len(control.values) - 1,
+        start=start,
+        value=html.escape(control.texts[start]),
+    )

@@ -1,0 +1,60 @@
+"""The book's one look: colours, style, and small helpers that take an axes."""
+
+import matplotlib.pyplot as plt
+
+# Dark enough for white paper, far apart for colour-blind readers (after
+# Okabe and Ito), and told apart by line style as well.
+LOOKS = {
+    "relu": {"color": "#C44E00", "linestyle": "-", "marker": "o"},
+    "sigmoid": {"color": "#0067A5", "linestyle": "--", "marker": "s"},
+    "tanh": {"color": "#007A5A", "linestyle": "-.", "marker": "^"},
+    "identity": {"color": "#5A5A5A", "linestyle": ":", "marker": "D"},
+}
+
+STYLE = {
+    "figure.figsize": (5.8, 3.3),
+    "figure.dpi": 132,
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "axes.axisbelow": True,
+    "axes.titlesize": "medium",
+    "lines.linewidth": 2,
+    "lines.markersize": 5,
+    "legend.frameon": False,
+    "font.size": 11,
+}
+
+
+def use_style():
+    """Give every later figure of the session the book's look."""
+    plt.rcParams.update(STYLE)
+
+
+def look(name, *parts):
+    """Return the drawing style of an activation.
+
+    Parameters
+    ----------
+    name : str
+        Name of the activation, such as ``"relu"``.
+    *parts : str
+        The parts wanted; colour and line style when none is named.
+
+    Raises
+    ------
+    ValueError
+        If the book has no look for that name.
+
+    Examples
+    --------
+    >>> look("relu")
+    {'color': '#C44E00', 'linestyle': '-'}
+    """
+    if name not in LOOKS:
+        raise ValueError(
+            f"name must be one of {', '.join(LOOKS)}, got {name!r}"
+        )
+    return {part: LOOKS[name][part] for part in parts or ("color", "linestyle")}
