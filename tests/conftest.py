@@ -19,7 +19,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 def site():
     """Return the folder of the built book."""
     if not (HTML / "index.html").exists():
-        pytest.fail(f"the book is not built: run `make book`, looked in {HTML}")
+        pytest.fail(f"no book in {HTML}: run `make book` first")
     return HTML
 
 

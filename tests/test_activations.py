@@ -99,7 +99,7 @@ def test_agrees_with_torch(name, arguments):
     ("sigmoid", -740, 4.1887398800480489e-322, 4.1887398800480489e-322),
     ("sigmoid", -710, 4.47628622567513e-309, 4.47628622567513e-309),
     ("sigmoid", -30, 9.357622968839299e-14, 9.3576229688384233e-14),
-    ("sigmoid", 8, 0.99966464986953352, 0.00033523767075647422),
+    ("sigmoid", 30, 0.99999999999990642, 9.3576229688384233e-14),
     ("tanh", -30, -1.0, 3.5026043050786081e-26),
     ("tanh", 8, 0.99999977492967589, 4.5014059756372917e-7),
     ("elu", -30, -0.99999999999990642, 9.3576229688401746e-14),
@@ -314,7 +314,7 @@ WANTED = ("x must be real numbers of 64 bits at most, such as [-1.0, 2.5], "
     ([[1.0], [2.0, 3.0]], "[[1.0], [2.0, 3.0]]"),
     (np.array(["a"]), "array(['a'], dtype='<U1')"),
     (np.array([1.0], object), "array([1.0], dtype=object)"),
-    (np.array([1j]), "array([0.+1.j])"),
+    (np.complex64(1j), "np.complex64(1j)"),
     (torch.ones(1, requires_grad=True), "tensor([1.], ...res_grad=True)"),
 ])
 @each_name

@@ -204,12 +204,17 @@ def test_explorers_on_one_page_do_not_disturb_each_other(browser, tmp_path):
     )
     page = open_page(browser, path.as_uri())
     figures = page.locator(".explorer").all()
-    before = [f.locator(".explorer-frame").get_attribute("src") for f in figures]
+
+    def shown():
+        frames = [figure.locator(".explorer-frame") for figure in figures]
+        return [frame.get_attribute("src") for frame in frames]
+
+    before = shown()
     assert before[0] == before[1] != before[2]
     figures[1].locator("input").focus()
     page.keyboard.press("ArrowRight")
     figures[1].locator("select").select_option("right")
-    after = [f.locator(".explorer-frame").get_attribute("src") for f in figures]
+    after = shown()
     assert after[0] == before[0] and after[2] == before[2]
     assert after[1] != before[1]
     readouts = [f.locator(".explorer-readout").inner_text() for f in figures]

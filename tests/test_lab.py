@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,9 +10,24 @@ import urllib.request
 
 import pytest
 
-from tests.conftest import ROOT
+from tests import notebooks
 
 pytestmark = pytest.mark.lab
+
+# Asked to run any earlier, JupyterLab asks back which kernel to take.
+KERNEL_READY = """() => {
+  const context = window.jupyterapp.shell.currentWidget?.sessionContext;
+  return context?.session?.kernel?.status === "idle";
+}"""
+
+# JupyterLab draws only the cells in view.
+SHOW_EXPLORER = """() => {
+  const content = window.jupyterapp.shell.currentWidget.content;
+  const index = content.widgets.findIndex(widget =>
+    (widget.model.getMetadata("tags") ?? []).includes("explorer"));
+  content.activeCellIndex = index;
+  return content.scrollToItem(index, "center");
+}"""
 
 SUMMARY = """() => {
   const model = window.jupyterapp.shell.currentWidget.content.model;
@@ -32,7 +46,13 @@ SUMMARY = """() => {
 def lab(tmp_path_factory):
     """Start JupyterLab on a copy of the chapters; return its address."""
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "chapters", folder / "chapters")
+    (folder / "chapters").mkdir()
+    for path in notebooks.chapters():
+        nb = notebooks.read(path)
+        for cell in nb.cells:
+            if cell.cell_type == "code":
+                cell.execution_count, cell.outputs = None, []
+        (folder / "chapters" / path.name).write_text(notebooks.dumps(nb))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -80,10 +100,7 @@ def test_run_all_and_move_a_slider(lab, browser):
     page.set_default_timeout(120_000)
     page.goto(lab + "lab/tree/chapters/01_definition.ipynb")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
-    page.wait_for_function(
-        "() => window.jupyterapp.commands.isEnabled("
-        "'notebook:restart-run-all')"
-    )
+    page.wait_for_function(KERNEL_READY)
     page.evaluate(
         "() => { window.jupyterapp.commands.execute('notebook:run-all-cells')"
         " }"
@@ -92,6 +109,7 @@ def test_run_all_and_move_a_slider(lab, browser):
         f"() => ({SUMMARY})().waiting === 0 || ({SUMMARY})().errors.length"
     )
     assert page.evaluate(SUMMARY)["errors"] == []
+    page.evaluate(SHOW_EXPLORER)
     picture = page.locator("img.jupyter-widgets").first
     picture.scroll_into_view_if_needed()
     before = picture.get_attribute("src")

@@ -374,6 +374,7 @@ def test_allowed_exceptions_are_no_problems():
     nb = clean()
     output("relu-of-five", ERROR)(nb)
     tag("relu-of-five", "raises-exception")(nb)
+    source("test-relu-of-five", "np.testing.assert_equal(f(5), 5)")(nb)
     source("look", "See https://example.org/home/ for float.hex: 0x1.8p+1")(nb)
     source("graph", "text = 'a;\\n'\nx = 1; y = '''b;\n'''")(nb)
     assert notebooks.problems(nb) == []
@@ -538,6 +539,12 @@ def test_report_names_the_chapter_and_the_cell(tmp_path):
     (found,) = notebooks.report(reports, tmp_path)
     assert found.startswith("chapters/tiny.ipynb, cell cell-1:")
     assert "ZeroDivisionError" in found
+
+
+def test_cover_is_the_picture_that_its_chapter_stores():
+    path = notebooks.CHAPTERS / f"{notebooks.COVER[0]}.ipynb"
+    picture = notebooks.cover(notebooks.read(path))
+    assert notebooks.COVER_COPY.read_bytes() == picture, notebooks.TO_MEND
 
 
 # --- nbval itself ---

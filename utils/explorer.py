@@ -253,28 +253,19 @@ class Explorer:
 
     def _widget(self):
         """Make live controls; moving one draws again."""
-        picture = ipywidgets.Image(format="png")
+        picture = ipywidgets.Image(format="png", layout={"max_width": "100%"})
         readout = ipywidgets.Label()
-        sliders = {
-            name: (
-                ipywidgets.Dropdown if c.is_menu else ipywidgets.SelectionSlider
-            )(
-                options=list(zip(c.texts, c.values)),
-                value=c.start,
-                description=c.label,
-                style={"description_width": "initial"},
-            )
-            for name, c in self.controls.items()
-        }
+        controls = {n: _live(c) for n, c in self.controls.items()}
 
         def show(change=None):
-            values = {name: slider.value for name, slider in sliders.items()}
-            picture.value, readout.value, _ = self._frame(values, "png")
+            values = {name: c.value for name, c in controls.items()}
+            picture.value, readout.value, size = self._frame(values, "png")
+            picture.layout.width = f"{size[0]}px"
 
-        for slider in sliders.values():
-            slider.observe(show, names="value")
+        for control in controls.values():
+            control.observe(show, names="value")
         show()
-        return ipywidgets.VBox([picture, readout, *sliders.values()])
+        return ipywidgets.VBox([picture, readout, *controls.values()])
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         widget = self._widget()
@@ -284,6 +275,19 @@ class Explorer:
             "image/png": base64.b64encode(widget.children[0].value).decode(),
             "text/plain": repr(self),
         }
+
+
+def _live(control):
+    """Make one control as a widget."""
+    kind = ipywidgets.SelectionSlider
+    if control.is_menu:
+        kind = ipywidgets.Dropdown
+    return kind(
+        options=list(zip(control.texts, control.values)),
+        value=control.start,
+        description=control.label,
+        style={"description_width": "initial"},
+    )
 
 
 def _page_control(control):

@@ -57,4 +57,5 @@ def look(name, *parts):
         raise ValueError(
             f"name must be one of {', '.join(LOOKS)}, got {name!r}"
         )
-    return {part: LOOKS[name][part] for part in parts or ("color", "linestyle")}
+    parts = parts or ("color", "linestyle")
+    return {part: LOOKS[name][part] for part in parts}

@@ -1,0 +1,325 @@
+"""The batched training: right, reproducible, members independent."""
+
+import copy
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from nbclient import NotebookClient
+from torch import nn
+from torch.nn import functional as F
+
+from utils import activations, data, networks
+
+TORCH_OPTIMIZERS = {
+    "sgd": torch.optim.SGD,
+    "momentum": lambda parameters, lr: torch.optim.SGD(
+        parameters, lr, momentum=0.9),
+    "adam": torch.optim.Adam,
+}
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.digits()
+
+
+@pytest.fixture(scope="module")
+def spirals():
+    return data.spirals(n=300)
+
+
+@pytest.fixture(scope="module")
+def trained(spirals):
+    """Return a batch whose layers, seeds and rates all differ in number."""
+    return networks.train(spirals, widths=(6, 5), seeds=[4, 0, 9],
+                          learning_rates=[0.1, 0.02], epochs=2)
+
+
+def parameters(result, seed=0, rate=0):
+    """Return the trained parameters of one member."""
+    return [p[seed, rate]
+            for p in result.weights + result.biases + result.slopes]
+
+
+def global_state():
+    """Return what training must not change."""
+    legacy = np.random.get_state()  # noqa: NPY002
+    return (torch.get_rng_state().tolist(), legacy[1].tolist(), legacy[2],
+            torch.get_default_dtype(), torch.get_num_threads())
+
+
+@pytest.mark.parametrize(("optimizer", "activation"), [
+    *((optimizer, "relu") for optimizer in TORCH_OPTIMIZERS),
+    ("sgd", "prelu"), ("adam", "prelu"), ("momentum", "tanh")])
+def test_a_member_learns_what_torch_learns(spirals, optimizer, activation):
+    # 240 training samples: the last minibatch of an epoch has 16.
+    result = networks.train(
+        spirals, activation=activation, widths=(16, 12), seeds=[2, 5],
+        learning_rates=[0.01, 0.03], epochs=3, optimizer=optimizer)
+    network = result.network(5, 0.03, initial=True)
+    update = TORCH_OPTIMIZERS[optimizer](network.parameters(), lr=0.03)
+    x = torch.as_tensor(spirals.x_train)
+    y = torch.as_tensor(spirals.y_train)
+    rng = np.random.default_rng(5)
+    networks.initialise((2, 16, 12, 2), rng)
+    for _ in range(3):
+        for rows in torch.as_tensor(rng.permutation(len(x))).split(32):
+            update.zero_grad()
+            F.cross_entropy(network(x[rows]), y[rows]).backward()
+            update.step()
+    actual = result.network(5, 0.03).state_dict()
+    for name, expected in network.state_dict().items():
+        torch.testing.assert_close(actual[name], expected, rtol=0, atol=1e-10,
+                                   msg=name)
+
+
+def test_names_are_those_of_the_numpy_activations():
+    assert list(networks.ACTIVATIONS) == list(activations.ACTIVATIONS)
+
+
+@pytest.mark.parametrize("name", networks.ACTIVATIONS)
+def test_function_and_module_agree_with_numpy(name):
+    # Beyond 20, torch's softplus returns x itself.
+    x = torch.linspace(-15, 15, 601, dtype=torch.float64)
+    weight = {"prelu": [torch.tensor(0.25)]}.get(name, [])
+    function, module = networks.ACTIVATIONS[name]
+    expected = activations.ACTIVATIONS[name](x.numpy(), *map(float, weight))
+    np.testing.assert_allclose(function(x, *weight), expected, rtol=1e-12,
+                               atol=1e-12)
+    np.testing.assert_allclose(module().double()(x).detach(), expected,
+                               rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", networks.ACTIVATIONS)
+def test_forward_pass_agrees_with_numpy(spirals, name):
+    result = networks.train(spirals, activation=name, widths=(5, 4), seeds=2,
+                            learning_rates=[0.01, 0.02], epochs=1)
+    x = spirals.x_test
+    for layer, (w, b) in enumerate(zip(result.weights, result.biases)):
+        z = x @ w[1, 0].numpy() + b[1, 0].numpy()
+        if layer == 2:
+            break
+        slope = [float(s[1, 0]) for s in result.slopes[layer:layer + 1]]
+        x = activations.ACTIVATIONS[name](z, *slope)
+        actual = result.activations(spirals.x_test)[layer]
+        np.testing.assert_allclose(actual[0][1, 0], z, atol=1e-12)
+        np.testing.assert_allclose(actual[1][1, 0], x, atol=1e-12)
+    logits = result.predict(spirals.x_test)[1, 0]
+    np.testing.assert_allclose(logits, z, atol=1e-12)
+    copied = result.network(1, 0.01)(torch.as_tensor(spirals.x_test))
+    np.testing.assert_allclose(copied.detach(), z, atol=1e-12)
+
+
+@pytest.mark.parametrize("optimizer", TORCH_OPTIMIZERS)
+def test_a_member_does_not_depend_on_the_batch(digits, optimizer):
+    rates = np.geomspace(1e-3, 0.03, 6).tolist()
+    options = {"widths": (16, 16), "epochs": 2, "optimizer": optimizer}
+    alone = networks.train(digits, seeds=[3], learning_rates=rates[4],
+                           **options)
+    three = networks.train(digits, seeds=[3], learning_rates=rates[3:],
+                           **options)
+    sixty = networks.train(digits, seeds=10, learning_rates=rates, **options)
+    # Not exactly equal: a lone matrix product is shared out among threads
+    # in another way, which changes the last digit.
+    for other, seed, rate in (three, 0, 1), (sixty, 3, 4):
+        assert np.array_equal(other.test_accuracy[:, seed, rate],
+                              alone.test_accuracy[:, 0, 0])
+        np.testing.assert_allclose(other.train_loss[:, seed, rate],
+                                   alone.train_loss[:, 0, 0], atol=1e-9)
+        for p, q in zip(parameters(other, seed, rate), parameters(alone)):
+            torch.testing.assert_close(p, q, rtol=0, atol=1e-9)
+
+
+def test_the_same_call_gives_the_same_numbers(spirals):
+    first, second = (networks.train(spirals, seeds=3, epochs=3)
+                     for _ in range(2))
+    assert np.array_equal(first.train_loss, second.train_loss)
+    assert np.array_equal(first.test_accuracy, second.test_accuracy)
+    for p, q in zip(first.weights + first.biases,
+                    second.weights + second.biases):
+        assert torch.equal(p, q)
+
+
+def test_one_thread_and_two_agree(digits):
+    threads = torch.get_num_threads()
+    results = []
+    try:
+        for number in 1, 2:
+            torch.set_num_threads(number)
+            results.append(networks.train(
+                digits, seeds=3, learning_rates=[0.03, 0.1], epochs=1))
+    finally:
+        torch.set_num_threads(threads)
+    one, two = results
+    assert np.array_equal(one.test_accuracy, two.test_accuracy)
+    for p, q in zip(one.weights + one.biases, two.weights + two.biases):
+        torch.testing.assert_close(p, q, rtol=0, atol=1e-9)
+
+
+def test_a_diverging_member_is_flagged_and_disturbs_nobody(digits):
+    options = {"activation": "leaky_relu", "widths": (16, 16), "seeds": 3,
+               "epochs": 2}
+    calm = networks.train(digits, learning_rates=[0.05, 0.1], **options)
+    mixed = networks.train(digits, learning_rates=[0.05, 1e3, 0.1],
+                           **options)
+    assert not calm.diverged.any()
+    assert (mixed.diverged == [False, True, False]).all()
+    assert np.array_equal(mixed.test_accuracy[..., [0, 2]],
+                          calm.test_accuracy)
+    for p, q in zip(mixed.weights, calm.weights):
+        torch.testing.assert_close(p[:, [0, 2]], q, rtol=0, atol=1e-9)
+
+
+def test_training_leaves_everything_else_alone(spirals):
+    arrays = copy.deepcopy(spirals)
+    rates = np.array([0.1, 0.2])
+    before = global_state()
+    networks.train(spirals, seeds=2, learning_rates=rates,
+                   epochs=1).network(0, 0.1)
+    assert global_state() == before
+    assert rates.tolist() == [0.1, 0.2]
+    for name, value in vars(arrays).items():
+        assert np.array_equal(getattr(spirals, name), value), name
+
+
+def test_results_have_the_promised_shapes(trained, spirals):
+    assert trained.train_loss.shape == (2, 3, 2)
+    assert trained.test_accuracy.shape == (3, 3, 2)
+    assert [tuple(w.shape) for w in trained.weights] == [
+        (3, 2, 2, 6), (3, 2, 6, 5), (3, 2, 5, 2)]
+    assert [tuple(b.shape) for b in trained.initial_biases] == [
+        (3, 2, 6), (3, 2, 5), (3, 2, 2)]
+    assert trained.predict(spirals.x_test).shape == (3, 2, 60, 2)
+    assert repr(trained) == (
+        "TrainingResult(2-6-5-2 relu, 3 seeds x 2 learning rates, "
+        "2 epochs of sgd, 0 diverged)")
+
+
+def test_accuracy_is_that_of_the_predictions(trained, spirals):
+    for initial, epoch in (True, 0), (False, -1):
+        answers = trained.predict(spirals.x_test, initial=initial).argmax(-1)
+        right = answers.numpy() == spirals.y_test
+        np.testing.assert_allclose(trained.test_accuracy[epoch],
+                                   right.mean(-1))
+
+
+def test_train_loss_is_the_mean_over_all_samples(spirals):
+    # At a tiny rate the loss hardly moves: 240 samples, batches of 100.
+    result = networks.train(spirals, widths=(4,), seeds=1, epochs=1,
+                            learning_rates=1e-12, batch_size=100)
+    loss = F.cross_entropy(result.predict(spirals.x_train)[0, 0],
+                           torch.as_tensor(spirals.y_train))
+    assert result.train_loss[0, 0, 0] == pytest.approx(float(loss), rel=1e-9)
+
+
+def test_rates_of_one_seed_start_alike(trained):
+    for start in trained.initial_weights + trained.initial_biases:
+        assert torch.equal(start[:, 0], start[:, 1])
+        assert not torch.equal(start[0], start[1])
+
+
+def test_float32_starts_from_the_rounded_float64_weights(spirals):
+    double = networks.train(spirals, seeds=2, epochs=0)
+    single = networks.train(spirals, seeds=2, epochs=1, dtype=torch.float32)
+    for p, q in zip(double.initial_weights, single.initial_weights):
+        assert torch.equal(p.float(), q)
+    assert single.weights[0].dtype == torch.float32
+
+
+@pytest.mark.parametrize(("weight_init", "variance"), [
+    ("default", 1 / 3 / 400), ("he", 2 / 400), ("xavier", 2 / 500),
+    ("lecun", 1 / 400), (3, 3 / 400)])
+def test_initial_weights_have_their_variance(weight_init, variance):
+    weights, _ = networks.initialise((400, 100), np.random.default_rng(0),
+                                     weight_init)
+    # 40,000 draws: the standard error of the variance is at most 0.7 %.
+    assert weights[0].var() == pytest.approx(variance, rel=0.03)
+    limit = 1 / np.sqrt(400)
+    assert (np.abs(weights[0]).max() <= limit) == (weight_init == "default")
+
+
+def test_initial_biases():
+    def draw(bias_init):
+        return networks.initialise((100, 400, 10), np.random.default_rng(0),
+                                   bias_init=bias_init)
+
+    weights, biases = draw("default")
+    assert 0.09 < np.abs(biases[0]).max() <= 0.1
+    constant_weights, constant = draw(0.5)
+    assert all((b == 0.5).all() for b in constant)
+    assert all(map(np.array_equal, weights, constant_weights))
+
+
+def test_no_hidden_layer_is_a_linear_classifier(spirals):
+    result = networks.train(spirals, widths=(), seeds=1, epochs=2)
+    assert isinstance(result.network(0, 0.1)[0], nn.Linear)
+    assert result.activations(spirals.x_test) == []
+
+
+BAD_ARGUMENTS = [
+    ({"activation": "rellu"}, "activation must be one of identity, .*'rellu'"),
+    ({"optimizer": "rmsprop"}, "optimizer must be one of sgd, momentum, adam"),
+    ({"weight_init": "kaiming"}, "weight_init must be one of default, he"),
+    ({"weight_init": -1.0}, "weight_init must be positive"),
+    ({"bias_init": "zero"}, "bias_init must be 'default' or a finite number"),
+    ({"learning_rates": 0.0}, "learning_rates must be positive"),
+    ({"learning_rates": [0.1, -0.1]}, "learning_rates must be positive"),
+    ({"learning_rates": [0.1, 0.1]}, "learning_rates must be .* different"),
+    ({"learning_rates": []}, "learning_rates must be one or more"),
+    ({"learning_rates": "fast"}, "learning_rates must be positive.*'fast'"),
+    ({"seeds": []}, "seeds must be one or more"),
+    ({"seeds": 0}, "seeds must be whole, at least 1"),
+    ({"seeds": [1, 1]}, "seeds must be one or more different"),
+    ({"seeds": [0.5]}, "seeds must be whole"),
+    ({"widths": (8, 0)}, "widths must be whole, at least 1"),
+    ({"epochs": -1}, "epochs must be whole, at least 0"),
+    ({"batch_size": 0}, "batch_size must be whole, at least 1"),
+    ({"dtype": torch.float16}, "dtype must be torch.float64 or"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_ARGUMENTS)
+def test_bad_arguments_are_named(spirals, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        networks.train(spirals, **arguments)
+
+
+def test_other_things_than_a_dataset_are_refused():
+    with pytest.raises(TypeError, match="dataset must be a Dataset such as"):
+        networks.train((np.zeros((2, 2)), np.zeros(2)))
+
+
+def test_unknown_member_and_wrong_input_are_named(trained):
+    with pytest.raises(ValueError, match="seed must be one of .*, got 7"):
+        trained.network(7, 0.1)
+    with pytest.raises(ValueError, match="learning_rate must be one of"):
+        trained.network(4, 0.5)
+    with pytest.raises(ValueError, match=r"x must have the shape \(N, 2\)"):
+        trained.predict(np.zeros((5, 3)))
+
+
+PROGRESS = """\
+from utils import data, networks
+print("before")
+_ = networks.train(data.spirals(), seeds=1, epochs=2, progress=True)"""
+
+
+def test_progress_leaves_no_output_in_a_notebook():
+    cells = [nbformat.v4.new_code_cell(PROGRESS) for _ in range(2)]
+    client = NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=60)
+    with client.setup_kernel():
+        client.execute_cell(cells[0], 0)
+        # As JupyterLab does for a person, who sees the bar.
+        client.kc.allow_stdin = True
+        client.execute_cell(cells[1], 1)
+    assert [output.text for output in cells[0].outputs] == ["before\n"]
+    assert cells[1].outputs == []
+
+
+def test_progress_is_shown_on_a_terminal_and_wiped(spirals, capsys):
+    networks.train(spirals, seeds=1, epochs=2, progress=True)
+    shown = capsys.readouterr().err
+    assert "0/2" in shown
+    assert shown.split("\r")[-2].strip() == ""
