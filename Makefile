@@ -12,6 +12,11 @@ ready := .venv/installed
 unexport MPLBACKEND
 unexport PYTHONPATH
 
+# Several notebooks run side by side. Threads that wait for each other in each
+# of them cost more than they bring; the text does not depend on it.
+OMP_NUM_THREADS ?= 1
+export OMP_NUM_THREADS
+
 .PHONY: help book test serve execute benchmark clean
 
 help:
