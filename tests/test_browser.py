@@ -1,6 +1,7 @@
 """The built book in a real browser: what a reader meets."""
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from utils.explorer import Control, Explorer
 
@@ -95,6 +96,17 @@ def test_page_is_whole(
             arg=formulas,
         )
         assert page.locator("mjx-merror").count() == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_page_keeps_the_rules_of_accessibility(
+    browser, server, site, page_name, theme
+):
+    page = open_page(browser, server + page_name, theme)
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = Axe().run(page, options={"runOnly": rules}).response["violations"]
+    assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
     page.context.close()
 
 

@@ -220,6 +220,12 @@ def test_rates_of_one_seed_start_alike(trained):
         assert not torch.equal(start[0], start[1])
 
 
+def test_prelu_starts_from_torchs_slope(spirals):
+    result = networks.train(spirals, activation="prelu", seeds=2, epochs=1)
+    assert all((slope == 0.25).all() for slope in result.initial_slopes)
+    assert all((slope != 0.25).all() for slope in result.slopes)
+
+
 def test_float32_starts_from_the_rounded_float64_weights(spirals):
     double = networks.train(spirals, seeds=2, epochs=0)
     single = networks.train(spirals, seeds=2, epochs=1, dtype=torch.float32)
