@@ -110,6 +110,14 @@ def test_page_keeps_the_rules_of_accessibility(
     page.context.close()
 
 
+def test_explorer_lies_on_the_page_itself_in_the_dark(browser, server, site):
+    page = open_page(browser, server + "chapters/01_definition.html", "dark")
+    box = page.locator(".text_html", has=page.locator(".explorer"))
+    clear = "node => getComputedStyle(node).backgroundColor"
+    assert box.evaluate(clear) == "rgba(0, 0, 0, 0)"
+    page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["http", "file"])
 def test_explorers_answer(browser, server, site, page_name, scheme):
     page = open_page(browser, address(page_name, scheme, server, site))
