@@ -73,7 +73,7 @@ execute: $(ready)
 
 benchmark: $(ready)
 	@for file in tests/benchmarks/[a-z]*.py; do \
-	    echo "== $$file =="; $(py) $$file || exit 1; done
+	    echo "== $$file =="; $(py) -m tests.benchmarks.$$(basename $$file .py) || exit 1; done
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache

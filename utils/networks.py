@@ -293,14 +293,15 @@ sgd, 0 diverged)
     y_train = torch.as_tensor(dataset.y_train)
     y_test = torch.as_tensor(dataset.y_test)
     train_loss = torch.zeros(epochs, members, dtype=torch.float64)
-    test_accuracy = torch.zeros(epochs + 1, members, dtype=torch.float64)
+    right = torch.zeros(epochs + 1, members, dtype=torch.float64)
 
     def measure(epoch):
         with torch.no_grad():
-            logits, _ = _forward(x_test.expand(members, -1, -1), activation,
-                                 weights, biases, slopes)
-        right = logits.argmax(2) == y_test
-        test_accuracy[epoch] = right.double().mean(1)
+            # In parts, so that what a layer makes stays in the cache.
+            for x, y in zip(x_test.split(64), y_test.split(64)):
+                logits, _ = _forward(x.expand(members, -1, -1), activation,
+                                     weights, biases, slopes)
+                right[epoch] += (logits.argmax(2) == y).sum(1)
 
     measure(0)
     step = 0
@@ -333,7 +334,7 @@ sgd, 0 diverged)
     return TrainingResult(
         activation, optimizer, seeds, rates,
         (train_loss / len(x_train)).unflatten(1, shape).numpy(),
-        test_accuracy.unflatten(1, shape).numpy(),
+        (right / len(y_test)).unflatten(1, shape).numpy(),
         ~finite.unflatten(0, shape).numpy(), *final, *start)
 
 

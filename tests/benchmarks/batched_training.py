@@ -6,6 +6,12 @@ after every epoch. The loop trains one nn.Sequential after the other with
 torch.optim.SGD; it indexes the tensors directly, since a DataLoader would
 make it slower. Only the first LOOPED of its networks are timed, and the time
 is scaled to all 50.
+
+The last line of a type is the limit that arithmetic sets: the matrix products
+of the 50 networks at the speed of one large product, and nothing else.
+
+Run it on an idle machine. On a busy one PyTorch's threads wait for each other,
+and single rows are off by a factor of ten in either direction.
 """
 
 import platform
@@ -60,6 +66,18 @@ def seconds(function):
     return time.perf_counter() - start, result
 
 
+def least_seconds(dataset, dtype, members):
+    """Return the time of the matrix products alone, at full speed."""
+    sizes = (dataset.features, *WIDTHS, dataset.classes)
+    products = [n * m for n, m in zip(sizes, sizes[1:])]
+    # Forward, and for both gradients; the inputs need no gradient.
+    operations = 2 * (3 * sum(products) - products[0])
+    operations *= len(dataset.x_train) * EPOCHS * members
+    square = torch.rand(2048, 2048, dtype=dtype)
+    fastest = min(seconds(lambda: square @ square)[0] for _ in range(5))
+    return operations / (2 * 2048**3 / fastest)
+
+
 def main():
     """Print the times and their ratio, for float32 and float64."""
     dataset = data.digits()
@@ -74,7 +92,7 @@ def main():
     for dtype in torch.float32, torch.float64:
         train_batch(dataset, dtype, 1)
         train_one(dataset, 0, 0.1, dtype, 1)
-        ratios = []
+        ratios, loops = [], []
         for _ in range(REPEATS):
             batched, accuracy = seconds(
                 lambda dtype=dtype: train_batch(dataset, dtype, EPOCHS))
@@ -83,11 +101,15 @@ def main():
                 for member in members[:LOOPED]])
             loop *= len(members) / LOOPED
             ratios.append(loop / batched)
+            loops.append(loop)
             print(f"{str(dtype)[6:]}  {batched:11.2f} {loop:10.2f} "
                   f"{ratios[-1]:7.1f}   {accuracy[:2].mean():.3f}, "
                   f"{np.mean(looped):.3f}")
         print(f"{str(dtype)[6:]}  median ratio {statistics.median(ratios):.1f}"
               f", lowest {min(ratios):.1f}")
+        limit = least_seconds(dataset, dtype, len(members))
+        print(f"{str(dtype)[6:]}  matrix products alone {limit:.2f} s: no "
+              f"code can reach a ratio above {min(loops) / limit:.0f}")
 
 
 if __name__ == "__main__":
