@@ -60,7 +60,7 @@ test: $(ready)
 	@echo; echo '== The book =='
 	$(MAKE) --no-print-directory book
 	@echo; echo '== The built book and JupyterLab, in a browser =='
-	$(py) -m pytest tests -m 'built or lab'
+	$(py) -m pytest tests -m 'built or lab' -n 2
 
 serve: $(ready)
 	@test -f _build/html/index.html || { \
