@@ -110,6 +110,20 @@ def test_page_keeps_the_rules_of_accessibility(
     page.context.close()
 
 
+def test_no_sign_needs_a_font_that_is_not_there(browser, server, page_name):
+    page = open_page(browser, server + page_name)
+    signs = page.evaluate(
+        """() => [...document.querySelectorAll(".bd-main *")].flatMap(node =>
+          ["::before", "::after"]
+            .map(part => getComputedStyle(node, part))
+            .filter(style => style.fontFamily.includes("Awesome"))
+            .filter(style => !["none", "normal", '""'].includes(style.content))
+            .map(() => node.outerHTML.slice(0, 200)))"""
+    )
+    assert signs == []
+    page.context.close()
+
+
 def test_explorer_lies_on_the_page_itself_in_the_dark(browser, server, site):
     page = open_page(browser, server + "chapters/01_definition.html", "dark")
     box = page.locator(".text_html", has=page.locator(".explorer"))
