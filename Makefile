@@ -71,9 +71,11 @@ serve: $(ready)
 execute: $(ready)
 	$(py) -m tests.notebooks execute $(FILES)
 
+# With the threads that PyTorch takes by itself.
 benchmark: $(ready)
 	@for file in tests/benchmarks/[a-z]*.py; do \
-	    echo "== $$file =="; $(py) -m tests.benchmarks.$$(basename $$file .py) || exit 1; done
+	    echo "== $$file =="; env -u OMP_NUM_THREADS \
+	        $(py) -m tests.benchmarks.$$(basename $$file .py) || exit 1; done
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache
