@@ -50,29 +50,115 @@ def global_state():
             torch.get_default_dtype(), torch.get_num_threads())
 
 
-@pytest.mark.parametrize(("optimizer", "activation"), [
-    *((optimizer, "relu") for optimizer in TORCH_OPTIMIZERS),
-    ("sgd", "prelu"), ("adam", "prelu"), ("momentum", "tanh")])
-def test_a_member_learns_what_torch_learns(spirals, optimizer, activation):
-    # 240 training samples: the last minibatch of an epoch has 16.
-    result = networks.train(
-        spirals, activation=activation, widths=(16, 12), seeds=[2, 5],
-        learning_rates=[0.01, 0.03], epochs=3, optimizer=optimizer)
-    network = result.network(5, 0.03, initial=True)
-    update = TORCH_OPTIMIZERS[optimizer](network.parameters(), lr=0.03)
-    x = torch.as_tensor(spirals.x_train)
-    y = torch.as_tensor(spirals.y_train)
-    rng = np.random.default_rng(5)
-    networks.initialise((2, 16, 12, 2), rng)
-    for _ in range(3):
+def of_torch(result, options, dataset, seed, rate, epochs):
+    """Train a member the plain way, from its start on; return the network.
+
+    Also return each step's gradient norm, as clip_grad_norm_ gives it.
+    """
+    network = result.initial.network(seed, rate).train()
+    hidden, norms = [], []
+    for module in network.modules():
+        if options.get("batch_norm") and isinstance(module, nn.Linear):
+            module.bias.requires_grad_(module is network[-1])
+        if isinstance(module, (nn.ReLU, nn.PReLU, nn.Tanh)):
+            module.register_forward_hook(
+                lambda module, given, output: hidden.append(output))
+    learned = [p for p in network.parameters() if p.requires_grad]
+    update = TORCH_OPTIMIZERS[options.get("optimizer", "sgd")](learned, rate)
+    x, y = map(torch.as_tensor, (dataset.x_train, dataset.y_train))
+    rng = np.random.default_rng(seed)
+    networks.initialise((2, *options["widths"], 2), rng)
+    for _ in range(epochs):
         for rows in torch.as_tensor(rng.permutation(len(x))).split(32):
+            hidden.clear()
             update.zero_grad()
-            F.cross_entropy(network(x[rows]), y[rows]).backward()
+            loss = F.cross_entropy(network(x[rows]), y[rows])
+            penalty = sum(a.abs().sum(1).mean() for a in hidden)
+            loss = loss + options.get("activation_l1", 0) * penalty
+            loss.backward()
+            norms.append(nn.utils.clip_grad_norm_(
+                learned, options.get("max_norm", np.inf)))
             update.step()
+    return network.eval(), torch.stack(norms)
+
+
+@pytest.mark.parametrize("options", [
+    {},
+    {"optimizer": "momentum"},
+    {"optimizer": "adam"},
+    {"activation": "prelu"},
+    {"activation": "prelu", "optimizer": "adam"},
+    {"activation": "tanh", "optimizer": "momentum"},
+    {"batch_norm": True},
+    {"batch_norm": True, "optimizer": "adam"},
+    {"residual": True},
+    {"residual": True, "batch_norm": True, "activation": "prelu"},
+    {"max_norm": 0.4},
+    {"max_norm": 1.0, "batch_norm": True, "activation": "prelu"},
+    {"max_norm": np.inf},
+    {"activation_l1": 0.01},
+], ids=str)
+def test_a_member_learns_what_torch_learns(spirals, options):
+    # 240 training samples: the last minibatch of an epoch has 16.
+    widths = (12, 12, 12) if "residual" in options else (16, 12)
+    options = {"widths": widths, **options}
+    result = networks.train(spirals, seeds=[2, 5], epochs=3,
+                            learning_rates=[0.01, 0.03], **options)
+    network, norms = of_torch(result, options, spirals, 5, 0.03, epochs=3)
     actual = result.network(5, 0.03).state_dict()
     for name, expected in network.state_dict().items():
-        torch.testing.assert_close(actual[name], expected, rtol=0, atol=1e-10,
-                                   msg=name)
+        if not name.endswith("num_batches_tracked"):
+            torch.testing.assert_close(actual[name], expected, rtol=0,
+                                       atol=1e-10, msg=name)
+    if "max_norm" in options:
+        np.testing.assert_allclose(result.gradient_norm[:, 1, 1], norms,
+                                   rtol=1e-9)
+        clipped = (norms > options["max_norm"]).float().mean().item()
+        assert clipped == 0 or 0.05 < clipped < 0.95
+        assert (clipped == 0) == (options["max_norm"] == np.inf)
+    else:
+        assert result.gradient_norm.shape == (0, 2, 2)
+
+
+@pytest.mark.parametrize("options", [
+    {"batch_norm": True}, {"residual": True},
+    {"batch_norm": True, "residual": True, "activation": "prelu"}], ids=str)
+def test_predictions_are_those_of_the_torch_network(spirals, options):
+    result = networks.train(spirals, widths=(8, 8, 8), seeds=2, epochs=2,
+                            learning_rates=[0.05, 0.1], **options)
+    x = torch.as_tensor(spirals.x_test)
+    network = result.network(1, 0.05)
+    seen = []
+    for module in network.modules():
+        if isinstance(module, (nn.ReLU, nn.PReLU)):
+            module.register_forward_hook(
+                lambda module, given, output: seen.append((given[0], output)))
+    torch.testing.assert_close(network(x), result.predict(x)[1, 0],
+                               rtol=0, atol=1e-12)
+    hidden = result.activations(x)
+    assert len(seen) == len(hidden) == 3
+    for expected, (z, a) in zip(seen, hidden):
+        torch.testing.assert_close(z[1, 0], expected[0], rtol=0, atol=1e-12)
+        torch.testing.assert_close(a[1, 0], expected[1], rtol=0, atol=1e-12)
+
+
+def test_snapshots_are_the_networks_after_that_step(spirals):
+    # 8 steps an epoch.
+    options = {"widths": (6,), "seeds": 2, "learning_rates": [0.1, 0.2],
+               "optimizer": "adam", "batch_norm": True}
+    two = networks.train(spirals, epochs=2, snapshots=[0, 8, 11, 16],
+                         **options)
+    one = networks.train(spirals, epochs=1, **options)
+    assert list(two.snapshots) == [0, 8, 11, 16]
+    assert two.snapshots[0] is two.initial
+    for kind in networks.KINDS:
+        for step, other in (8, one), (16, two):
+            for p, q in zip(getattr(two.snapshots[step], kind),
+                            getattr(other, kind)):
+                assert torch.equal(p, q), (step, kind)
+    assert not torch.equal(two.snapshots[11].weights[0], one.weights[0])
+    assert repr(two.snapshots[8]) == (
+        "Networks(2-6-2 relu, 2 seeds x 2 learning rates)")
 
 
 def test_names_are_those_of_the_numpy_activations():
@@ -189,7 +275,7 @@ def test_results_have_the_promised_shapes(trained, spirals):
     assert trained.test_accuracy.shape == (3, 3, 2)
     assert [tuple(w.shape) for w in trained.weights] == [
         (3, 2, 2, 6), (3, 2, 6, 5), (3, 2, 5, 2)]
-    assert [tuple(b.shape) for b in trained.initial_biases] == [
+    assert [tuple(b.shape) for b in trained.initial.biases] == [
         (3, 2, 6), (3, 2, 5), (3, 2, 2)]
     assert trained.predict(spirals.x_test).shape == (3, 2, 60, 2)
     assert repr(trained) == (
@@ -198,8 +284,8 @@ def test_results_have_the_promised_shapes(trained, spirals):
 
 
 def test_accuracy_is_that_of_the_predictions(trained, spirals):
-    for initial, epoch in (True, 0), (False, -1):
-        answers = trained.predict(spirals.x_test, initial=initial).argmax(-1)
+    for networks_then, epoch in (trained.initial, 0), (trained, -1):
+        answers = networks_then.predict(spirals.x_test).argmax(-1)
         right = answers.numpy() == spirals.y_test
         np.testing.assert_allclose(trained.test_accuracy[epoch],
                                    right.mean(-1))
@@ -215,21 +301,21 @@ def test_train_loss_is_the_mean_over_all_samples(spirals):
 
 
 def test_rates_of_one_seed_start_alike(trained):
-    for start in trained.initial_weights + trained.initial_biases:
+    for start in trained.initial.weights + trained.initial.biases:
         assert torch.equal(start[:, 0], start[:, 1])
         assert not torch.equal(start[0], start[1])
 
 
 def test_prelu_starts_from_torchs_slope(spirals):
     result = networks.train(spirals, activation="prelu", seeds=2, epochs=1)
-    assert all((slope == 0.25).all() for slope in result.initial_slopes)
+    assert all((slope == 0.25).all() for slope in result.initial.slopes)
     assert all((slope != 0.25).all() for slope in result.slopes)
 
 
 def test_float32_starts_from_the_rounded_float64_weights(spirals):
     double = networks.train(spirals, seeds=2, epochs=0)
     single = networks.train(spirals, seeds=2, epochs=1, dtype=torch.float32)
-    for p, q in zip(double.initial_weights, single.initial_weights):
+    for p, q in zip(double.initial.weights, single.initial.weights):
         assert torch.equal(p.float(), q)
     assert single.weights[0].dtype == torch.float32
 
@@ -283,6 +369,15 @@ BAD_ARGUMENTS = [
     ({"epochs": -1}, "epochs must be whole, at least 0"),
     ({"batch_size": 0}, "batch_size must be whole, at least 1"),
     ({"dtype": torch.float16}, "dtype must be torch.float64 or"),
+    ({"batch_norm": True, "batch_size": 239},
+     "batch_norm needs two samples .* batch_size=239 .*, such as 240"),
+    ({"batch_norm": True, "batch_size": 1}, "batch_norm needs two samples"),
+    ({"residual": True, "widths": (8, 6)}, r"equal widths, .* got \(8, 6\)"),
+    ({"max_norm": 0}, "max_norm must be positive"),
+    ({"max_norm": "1"}, "max_norm must be positive"),
+    ({"activation_l1": -0.1}, "activation_l1 must be positive"),
+    ({"snapshots": [0, 121]}, "snapshots must be steps of 0 to 120, got 121"),
+    ({"snapshots": 2.5}, "snapshots must be whole, at least 0"),
 ]
 
 

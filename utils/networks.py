@@ -82,59 +82,73 @@ def _adam(gradient, state, step):
     return mean / (1 - 0.9**step) / scale
 
 
+# What a network consists of. The last two are averages, not trained.
+KINDS = ("weights", "biases", "slopes", "scales", "shifts", "means",
+         "variances")
+
 # The direction to step in, and how many tensors it remembers per parameter.
 OPTIMIZERS = {"sgd": (_sgd, 0), "momentum": (_momentum, 1), "adam": (_adam, 2)}
 
 
-@dataclass(eq=False, repr=False)
-class TrainingResult:
-    """Hold every network of a batch: S seeds times R learning rates.
+class Residual(nn.Sequential):
+    """Add the input to the output of the modules."""
 
-    * train_loss (epochs, S, R): mean loss over each epoch's minibatches.
-    * test_accuracy (epochs + 1, S, R): before training, then after every
-      epoch. A diverged network answers class 0 once its outputs are nan.
-    * diverged (S, R): the loss or a parameter is not finite.
-    * weights, biases: a tensor per layer, (S, R, fan_in, fan_out) and
-      (S, R, fan_out). slopes: the same for PReLU, (S, R); else empty.
-    * initial_weights, initial_biases, initial_slopes: before training.
+    def forward(self, x):
+        """Return x plus what the modules make of it."""
+        return x + super().forward(x)
+
+
+@dataclass(eq=False, repr=False)
+class Networks:
+    """Hold networks of one shape: S seeds times R learning rates.
+
+    Each attribute below is a list of tensors with the leading axes (S, R).
+
+    * weights (S, R, fan_in, fan_out) and biases (S, R, fan_out), per layer.
+    * slopes (S, R), per hidden layer: what PReLU learns, else empty.
+    * scales, shifts, means, variances (S, R, width), per hidden layer: batch
+      normalisation's trained numbers and running averages, else empty.
     """
 
     activation: str
-    optimizer: str
+    residual: bool
     seeds: tuple
     learning_rates: tuple
-    train_loss: np.ndarray
-    test_accuracy: np.ndarray
-    diverged: np.ndarray
     weights: list
     biases: list
     slopes: list
-    initial_weights: list
-    initial_biases: list
-    initial_slopes: list
+    scales: list
+    shifts: list
+    means: list
+    variances: list
 
     def __repr__(self):
-        """Return what was trained, no arrays."""
+        """Return the shape, no arrays."""
         sizes = [w.shape[2] for w in self.weights] + [
             self.weights[-1].shape[3]]
-        return (f"TrainingResult({'-'.join(map(str, sizes))} {self.activation}"
-                f", {len(self.seeds)} seeds x {len(self.learning_rates)} "
-                f"learning rates, {len(self.train_loss)} epochs of "
-                f"{self.optimizer}, {self.diverged.sum()} diverged)")
+        return (f"{type(self).__name__}({'-'.join(map(str, sizes))} "
+                f"{self.activation}, {len(self.seeds)} seeds x "
+                f"{len(self.learning_rates)} learning rates)")
 
-    def predict(self, x, initial=False):
+    def predict(self, x):
         """Return the logits (S, R, N, classes) for x (N, features)."""
-        return self._evaluate(x, initial)[0]
+        return self._evaluate(x)[0]
 
-    def activations(self, x, initial=False):
+    def activations(self, x):
         """Return (pre-activation, activation) of each hidden layer.
 
-        Both are tensors (S, R, N, width), for x (N, features).
+        Both are tensors (S, R, N, width), for x (N, features). The
+        pre-activation is what enters the activation function, so it comes
+        after batch normalisation; the activation is what leaves it, before a
+        residual connection adds the layer's input.
         """
-        return self._evaluate(x, initial)[1]
+        return self._evaluate(x)[1]
 
-    def network(self, seed, learning_rate, initial=False):
-        """Return a copy of one network, as torch's own modules."""
+    def network(self, seed, learning_rate):
+        """Return a copy of one network in torch's modules, ready to use.
+
+        It is in evaluation mode.
+        """
         for name, value, known in (
                 ("seed", seed, self.seeds),
                 ("learning_rate", learning_rate, self.learning_rates)):
@@ -143,42 +157,65 @@ class TrainingResult:
                                  f"{known}, got {value!r}")
         member = (self.seeds.index(seed),
                   self.learning_rates.index(learning_rate))
-        weights, biases, slopes = self._parameters(initial)
+        own = {kind: [tensor[member] for tensor in getattr(self, kind)]
+               for kind in KINDS}
         network = nn.Sequential()
-        for layer, (weight, bias) in enumerate(zip(weights, biases)):
-            if layer:
-                network.append(ACTIVATIONS[self.activation][1]())
-            if layer and slopes:
-                network[-1].weight = nn.Parameter(
-                    slopes[layer - 1][member].reshape(1).clone())
-            # nn.Linear would draw from torch's global random state.
-            linear = nn.utils.skip_init(nn.Linear, *weight.shape[2:],
-                                        dtype=weight.dtype)
-            with torch.no_grad():
-                linear.weight.copy_(weight[member].T)
-                linear.bias.copy_(bias[member])
-            network.append(linear)
-        return network
+        for layer in range(len(self.weights) - 1):
+            parts = [_linear(own, layer)]
+            if self.scales:
+                parts.append(_batch_norm(own, layer))
+            parts.append(ACTIVATIONS[self.activation][1]())
+            if self.slopes:
+                parts[-1].weight = nn.Parameter(
+                    own["slopes"][layer].reshape(1).clone())
+            skips = self.residual and layer > 0
+            network.extend([Residual(*parts)] if skips else parts)
+        return network.append(_linear(own, -1)).eval()
 
-    def _parameters(self, initial):
-        if initial:
-            return (self.initial_weights, self.initial_biases,
-                    self.initial_slopes)
-        return self.weights, self.biases, self.slopes
-
-    def _evaluate(self, x, initial):
-        weights, biases, slopes = self._parameters(initial)
-        features = weights[0].shape[2]
-        x = torch.as_tensor(x, dtype=weights[0].dtype)
+    def _evaluate(self, x):
+        features = self.weights[0].shape[2]
+        x = torch.as_tensor(x, dtype=self.weights[0].dtype)
         if x.ndim != 2 or x.shape[1] != features:
             raise ValueError(f"x must have the shape (N, {features}), got "
                              f"{tuple(x.shape)}")
-        shape = self.diverged.shape
+        shape = len(self.seeds), len(self.learning_rates)
+        members = _members({kind: getattr(self, kind) for kind in KINDS})
         logits, hidden = _forward(
-            x.expand(self.diverged.size, -1, -1), self.activation,
-            *_members(weights, biases, slopes))
+            x.expand(shape[0] * shape[1], -1, -1), self.activation,
+            self.residual, members)
         return logits.unflatten(0, shape), [
             (z.unflatten(0, shape), a.unflatten(0, shape)) for z, a in hidden]
+
+
+@dataclass(eq=False, repr=False)
+class TrainingResult(Networks):
+    """Hold the trained networks and how they got there.
+
+    Besides what every `Networks` holds, with T steps in all:
+
+    * train_loss (epochs, S, R): cross-entropy, the mean over each epoch's
+      minibatches.
+    * test_accuracy (epochs + 1, S, R): before training, then after every
+      epoch. A diverged network answers class 0 once its outputs are nan.
+    * diverged (S, R): the loss or a parameter is not finite.
+    * gradient_norm (T, S, R): norm of the whole gradient at every step,
+      before clipping; empty, (0, S, R), where max_norm was not given.
+    * initial: the Networks before training.
+    * snapshots: {step: Networks}, for the steps that were asked for.
+    """
+
+    optimizer: str
+    train_loss: np.ndarray
+    test_accuracy: np.ndarray
+    diverged: np.ndarray
+    gradient_norm: np.ndarray
+    initial: Networks
+    snapshots: dict
+
+    def __repr__(self):
+        """Return what was trained, no arrays."""
+        return (f"{super().__repr__()[:-1]}, {len(self.train_loss)} epochs "
+                f"of {self.optimizer}, {self.diverged.sum()} diverged)")
 
 
 def initialise(sizes, rng, weight_init="default", bias_init="default"):
@@ -218,8 +255,9 @@ def initialise(sizes, rng, weight_init="default", bias_init="default"):
 
 def train(dataset, *, activation="relu", widths=(32, 32, 32), seeds=10,
           learning_rates=0.1, epochs=15, batch_size=32, optimizer="sgd",
-          weight_init="default", bias_init="default", dtype=torch.float64,
-          progress=False):
+          weight_init="default", bias_init="default", batch_norm=False,
+          residual=False, max_norm=None, activation_l1=0.0, snapshots=(),
+          dtype=torch.float64, progress=False):
     """Train one classifier for every seed and learning rate, all at once.
 
     Each is a fully connected network with hidden layers of the given widths,
@@ -240,6 +278,16 @@ def train(dataset, *, activation="relu", widths=(32, 32, 32), seeds=10,
     bias_init: "default" is nn.Linear's, uniform within 1 / sqrt(fan_in) of
         0, so that with both defaults a network starts as nn.Linear does. A
         number is every bias's start.
+    batch_norm: normalise each hidden layer's pre-activations as
+        nn.BatchNorm1d does. Its shift is learned in place of the bias.
+    residual: from the second on, a hidden layer adds its input to its
+        output. The widths must be equal.
+    max_norm: scale each network's gradient down to this norm where it is
+        larger, as torch's clip_grad_norm_ does. math.inf clips nothing, and
+        records the norm.
+    activation_l1: weight of a penalty, the mean over samples of the summed
+        absolute activations of all hidden units.
+    snapshots: numbers of steps after which to keep a copy of the networks.
     dtype: float64, since float32 results differ between processors.
     progress: show a bar to a person who waits. It leaves no output, and a
         notebook executed by a program shows none. In a live notebook it
@@ -268,20 +316,47 @@ sgd, 0 diverged)
     widths = [_whole("widths", width, 1) for width in _listed(widths)]
     _whole("epochs", epochs, 0)
     _whole("batch_size", batch_size, 1)
+    if batch_norm and len(dataset.x_train) % batch_size == 1 % batch_size:
+        raise ValueError(
+            "batch_norm needs two samples in every minibatch, and with "
+            f"batch_size={batch_size} the last of {len(dataset.x_train)} "
+            "samples is alone; take another batch_size, such as "
+            f"{batch_size + 1}")
+    if residual and len(set(widths)) > 1:
+        raise ValueError("residual needs equal widths, such as (32, 32), got "
+                         f"{tuple(widths)}")
+    if max_norm is not None and max_norm != np.inf:
+        _positive("max_norm", max_norm)
+    if activation_l1 != 0:
+        _positive("activation_l1", activation_l1)
+    steps = epochs * -(-len(dataset.x_train) // batch_size)
+    snapshots = [_whole("snapshots", step) for step in _listed(snapshots)]
+    if max(snapshots, default=0) > steps:
+        raise ValueError(f"snapshots must be steps of 0 to {steps}, got "
+                         f"{max(snapshots)}")
 
     rngs = [np.random.default_rng(seed) for seed in seeds]
     sizes = (dataset.features, *widths, dataset.classes)
-    drawn = [initialise(sizes, rng, weight_init, bias_init) for rng in rngs]
-    start = [[torch.as_tensor(np.stack(layer)).to(dtype).unsqueeze(1)
-              .expand(-1, len(rates), *layer[0].shape)
-              for layer in zip(*kind)] for kind in zip(*drawn)]
-    slope = torch.full((len(seeds), len(rates)), 0.25, dtype=dtype)
-    start.append([slope] * len(widths) if activation == "prelu" else [])
+    shape = len(seeds), len(rates)
+    drawn = zip(*(initialise(sizes, rng, weight_init, bias_init)
+                  for rng in rngs))
+    start = {kind: [torch.as_tensor(np.stack(layer)).to(dtype).unsqueeze(1)
+                    .expand(*shape, *layer[0].shape) for layer in zip(*lists)]
+             for kind, lists in zip(KINDS, drawn)}
+    start["slopes"] = [torch.full(shape, 0.25, dtype=dtype) for _ in widths
+                       if activation == "prelu"]
+    for kind, value in zip(KINDS[3:], (1, 0, 0, 1)):
+        start[kind] = [torch.full((*shape, width), value, dtype=dtype)
+                       for width in widths if batch_norm]
 
-    weights, biases, slopes = (
-        [p.clone().requires_grad_() for p in kind]
-        for kind in _members(*start))
-    parameters = weights + biases + slopes
+    now = {kind: [tensor.clone() for tensor in tensors]
+           for kind, tensors in _members(start).items()}
+    # Under batch normalisation a bias has no effect, and a gradient that is
+    # mere rounding, which Adam would blow up.
+    biases = now["biases"][-1:] if batch_norm else now["biases"]
+    trained = {**now, "biases": biases}
+    parameters = [p.requires_grad_() for kind in KINDS[:-2]
+                  for p in trained[kind]]
     states = [[torch.zeros_like(p) for _ in range(remembered)]
               for p in parameters]
     members = len(seeds) * len(rates)
@@ -294,13 +369,19 @@ sgd, 0 diverged)
     y_test = torch.as_tensor(dataset.y_test)
     train_loss = torch.zeros(epochs, members, dtype=torch.float64)
     right = torch.zeros(epochs + 1, members, dtype=torch.float64)
+    norms, kept = [], {}
+
+    def copy():
+        return {kind: [p.detach().clone().reshape(q.shape)
+                       for p, q in zip(now[kind], start[kind])]
+                for kind in KINDS}
 
     def measure(epoch):
         with torch.no_grad():
             # In parts, so that what a layer makes stays in the cache.
             for x, y in zip(x_test.split(64), y_test.split(64)):
                 logits, _ = _forward(x.expand(members, -1, -1), activation,
-                                     weights, biases, slopes)
+                                     residual, now)
                 right[epoch] += (logits.argmax(2) == y).sum(1)
 
     measure(0)
@@ -312,48 +393,97 @@ sgd, 0 diverged)
             # All rates of a seed see the same samples.
             x = x_train[rows].repeat_interleave(len(rates), 0)
             y = y_train[rows].repeat_interleave(len(rates), 0)
-            logits, _ = _forward(x, activation, weights, biases, slopes)
+            logits, hidden = _forward(x, activation, residual, now,
+                                      training=True)
             losses = F.cross_entropy(logits.mT, y, reduction="none")
             # The members share no parameter: the gradient of the summed
             # mean losses is, for each parameter, its own member's gradient.
-            gradients = torch.autograd.grad(losses.mean(1).sum(), parameters)
+            goal = losses.mean(1).sum()
+            if activation_l1:
+                goal = goal + activation_l1 * sum(
+                    a.abs().sum(2).mean(1).sum() for _, a in hidden)
+            gradients = torch.autograd.grad(goal, parameters)
+            if max_norm is not None:
+                gradients = _clipped(gradients, max_norm, norms)
             step += 1
             with torch.no_grad():
                 train_loss[epoch] += losses.sum(1)
                 for p, gradient, state in zip(parameters, gradients, states):
                     p.addcmul_(direction(gradient, state, step), step_sizes,
                                value=-1)
+            if step in snapshots:
+                kept[step] = copy()
         measure(epoch + 1)
 
     finite = train_loss.isfinite().all(0)
     for p in parameters:
         finite &= p.detach().flatten(1).isfinite().all(1)
-    final = [[p.detach().reshape(q.shape) for p, q in zip(*kinds)]
-             for kinds in zip((weights, biases, slopes), start)]
-    shape = len(seeds), len(rates)
+    common = activation, residual, seeds, rates
+    initial = Networks(*common, **start)
     return TrainingResult(
-        activation, optimizer, seeds, rates,
-        (train_loss / len(x_train)).unflatten(1, shape).numpy(),
-        (right / len(y_test)).unflatten(1, shape).numpy(),
-        ~finite.unflatten(0, shape).numpy(), *final, *start)
+        *common, **copy(), optimizer=optimizer,
+        train_loss=(train_loss / len(x_train)).unflatten(1, shape).numpy(),
+        test_accuracy=(right / len(y_test)).unflatten(1, shape).numpy(),
+        diverged=~finite.unflatten(0, shape).numpy(),
+        gradient_norm=torch.stack(norms).unflatten(1, shape).numpy()
+        if norms else np.zeros((0, *shape)), initial=initial,
+        snapshots={step: Networks(*common, **kept[step]) if step else initial
+                   for step in snapshots})
 
 
-def _members(weights, biases, slopes):
-    """Return the parameters with seeds and rates in one leading axis."""
-    return ([w.flatten(0, 1) for w in weights],
-            [b.flatten(0, 1).unsqueeze(1) for b in biases],
-            [s.reshape(-1, 1, 1) for s in slopes])
+def _members(kinds):
+    """Return the tensors with seeds and rates in one axis, three axes each."""
+    return {kind: [t.reshape(-1, *(1,) * (4 - t.ndim), *t.shape[2:])
+                   for t in tensors] for kind, tensors in kinds.items()}
 
 
-def _forward(x, activation, weights, biases, slopes):
+def _forward(x, activation, residual, now, training=False):
     """Return the logits, and (pre-activation, activation) of each layer."""
     function = ACTIVATIONS[activation][0]
+    weights, biases, slopes, *norms = (now[kind] for kind in KINDS)
     hidden = []
     for layer, (weight, bias) in enumerate(zip(weights[:-1], biases)):
         z = torch.baddbmm(bias, x, weight)
-        x = function(z, slopes[layer]) if slopes else function(z)
-        hidden.append((z, x))
+        if norms[0]:
+            # A channel for each unit of each member.
+            channels = z.transpose(0, 1).flatten(1)
+            scale, shift, mean, variance = (n[layer].flatten() for n in norms)
+            channels = F.batch_norm(channels, mean, variance, scale, shift,
+                                    training)
+            z = channels.unflatten(1, (len(z), -1)).transpose(0, 1)
+        a = function(z, slopes[layer]) if slopes else function(z)
+        hidden.append((z, a))
+        x = x + a if residual and layer else a
     return torch.baddbmm(biases[-1], x, weights[-1]), hidden
+
+
+def _clipped(gradients, max_norm, norms):
+    """Return the gradients as clip_grad_norm_ leaves them; note the norms."""
+    norm = torch.stack([g.flatten(1).norm(dim=1) for g in gradients])
+    norms.append(norm.norm(dim=0))
+    factor = (max_norm / (norms[-1] + 1e-6)).clamp(max=1).reshape(-1, 1, 1)
+    return [g * factor for g in gradients]
+
+
+def _linear(own, layer):
+    """Return a layer of one network as a torch module."""
+    weight, bias = own["weights"][layer], own["biases"][layer]
+    # nn.Linear would draw from torch's global random state.
+    linear = nn.utils.skip_init(nn.Linear, *weight.shape, dtype=weight.dtype)
+    with torch.no_grad():
+        linear.weight.copy_(weight.T)
+        linear.bias.copy_(bias)
+    return linear
+
+
+def _batch_norm(own, layer):
+    """Return a layer's batch normalisation as a torch module."""
+    scale, shift, mean, variance = (own[kind][layer] for kind in KINDS[3:])
+    norm = nn.BatchNorm1d(len(scale), dtype=scale.dtype)
+    norm.load_state_dict({"weight": scale, "bias": shift,
+                          "running_mean": mean, "running_var": variance},
+                         strict=False)
+    return norm
 
 
 def _epochs(epochs, progress):
