@@ -132,7 +132,7 @@ class Networks:
 
     def predict(self, x):
         """Return the logits (S, R, N, classes) for x (N, features)."""
-        return self._evaluate(x)[0]
+        return self.forward(x)[0].unflatten(0, self.shape)
 
     def activations(self, x):
         """Return (pre-activation, activation) of each hidden layer.
@@ -142,7 +142,8 @@ class Networks:
         after batch normalisation; the activation is what leaves it, before a
         residual connection adds the layer's input.
         """
-        return self._evaluate(x)[1]
+        return [(z.unflatten(0, self.shape), a.unflatten(0, self.shape))
+                for z, a in self.forward(x)[1]]
 
     def network(self, seed, learning_rate):
         """Return a copy of one network in torch's modules, ready to use.
@@ -172,19 +173,24 @@ class Networks:
             network.extend([Residual(*parts)] if skips else parts)
         return network.append(_linear(own, -1)).eval()
 
-    def _evaluate(self, x):
+    @property
+    def shape(self):
+        """Return (S, R)."""
+        return len(self.seeds), len(self.learning_rates)
+
+    def forward(self, x):
+        """Return the logits and `activations` in one graph.
+
+        Seeds and rates share the first axis, S times R long.
+        """
         features = self.weights[0].shape[2]
         x = torch.as_tensor(x, dtype=self.weights[0].dtype)
         if x.ndim != 2 or x.shape[1] != features:
             raise ValueError(f"x must have the shape (N, {features}), got "
                              f"{tuple(x.shape)}")
-        shape = len(self.seeds), len(self.learning_rates)
         members = _members({kind: getattr(self, kind) for kind in KINDS})
-        logits, hidden = _forward(
-            x.expand(shape[0] * shape[1], -1, -1), self.activation,
-            self.residual, members)
-        return logits.unflatten(0, shape), [
-            (z.unflatten(0, shape), a.unflatten(0, shape)) for z, a in hidden]
+        return _forward(x.expand(len(members["weights"][0]), -1, -1),
+                        self.activation, self.residual, members)
 
 
 @dataclass(eq=False, repr=False)
