@@ -311,6 +311,128 @@ def test_bad_arguments_of_the_theory():
             function("relu", np.inf)
 
 
+# Networks born dead
+
+
+SIZES = [(width, depth) for width in (1, 2, 3, 5, 8, 30)
+        for depth in (1, 2, 3, 10, 40)]
+
+
+@pytest.mark.parametrize(("width", "depth"), SIZES)
+def test_born_dead_probability_is_the_formula(width, depth):
+    assert_allclose(
+        diagnostics.born_dead_probability(width, depth),
+        1 - (1 - 2.0**-width)**depth, rtol=1e-6)
+
+
+def test_born_dead_probability_keeps_its_digits_for_wide_networks():
+    for width in (60, 200, 1000):
+        assert_allclose(
+            diagnostics.born_dead_probability(width, 10), 10 * 2.0**-width,
+            rtol=1e-12)
+    assert diagnostics.born_dead_probability(5000, 10) == 0
+    assert diagnostics.born_dead_probability(3, 0) == 0
+
+
+@pytest.mark.parametrize(("width", "depth"), SIZES)
+def test_born_dead_bounds_are_those_of_lu_et_al(width, depth):
+    # Their L counts the output layer, too.
+    layers, p = depth + 1, 2.0**-width
+    a = 1 - p, 1 - 2 * p - (width - 1) * p**2
+    lower = 1 - a[0]**(layers - 2) + (1 - 2 * p) * (1 - p) / (
+        1 + (width - 1) * p) * (a[1]**(layers - 2) - a[0]**(layers - 2))
+    low, high = diagnostics.born_dead_bounds(width, depth)
+    assert_allclose(low, lower, rtol=1e-12, atol=1e-14)
+    assert low <= high == diagnostics.born_dead_probability(width, depth)
+
+
+def test_born_dead_bounds_at_the_ends():
+    assert diagnostics.born_dead_bounds(3, 0) == (0, 0)
+    # Both rays in a later layer, or one in the first and one later.
+    low, _ = diagnostics.born_dead_bounds(100, 2)
+    assert_allclose(low, 3 * 4.0**-100, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("width", "depth"), [(1, 3), (2, 10), (5, 6)])
+def test_born_dead_simulation_agrees_with_theory(width, depth):
+    rng = np.random.default_rng(width)
+    share, error = diagnostics.born_dead_simulation(
+        width, depth, 20_000, rng)
+    assert share.shape == error.shape == (depth,)
+    for layer, (p, se) in enumerate(zip(share, error), start=1):
+        assert abs(p - diagnostics.born_dead_probability(width, layer)) < (
+            4 * se)
+    share, error = diagnostics.born_dead_simulation(
+        width, depth, 20_000, rng, inputs=(-2.0, 3.0))
+    for layer, (p, se) in enumerate(zip(share, error), start=1):
+        low, high = diagnostics.born_dead_bounds(width, layer)
+        assert low - 4 * se <= p <= high + 4 * se
+
+
+def test_born_dead_simulation_counts_constant_networks():
+    # The same weights, looked at as a function on a grid of inputs.
+    rng, width, depth, constant = np.random.default_rng(0), 2, 4, 0
+    for _ in range(2_000):
+        a = np.linspace(-3, 3, 7)[None]
+        for _ in range(depth):
+            a = np.maximum(rng.standard_normal((width, len(a))) @ a, 0)
+        constant += (a == a[:, :1]).all()
+    share, error = diagnostics.born_dead_simulation(
+        width, depth, 50_000, rng, inputs=(-1.0, 1.0))
+    scale = np.hypot(error[-1], np.sqrt(share[-1] * (1 - share[-1]) / 2_000))
+    assert abs(constant / 2_000 - share[-1]) < 4 * scale
+
+
+def test_born_dead_simulation_survives_great_depth():
+    # The sizes of 2000 layers multiply to less than the smallest float.
+    share, _ = diagnostics.born_dead_simulation(
+        12, 2000, 400, np.random.default_rng(0))
+    p = diagnostics.born_dead_probability(12, 2000)
+    assert abs(share[-1] - p) < 4 * np.sqrt(p * (1 - p) / 400)
+
+
+def test_born_dead_standard_error_is_binomial():
+    share, error = diagnostics.born_dead_simulation(
+        2, 3, 1000, np.random.default_rng(0))
+    assert_allclose(error, np.sqrt(share * (1 - share) / 1000))
+    again, _ = diagnostics.born_dead_simulation(
+        2, 3, 1000, np.random.default_rng(0))
+    np.testing.assert_array_equal(share, again)
+
+
+@pytest.mark.parametrize("function", [
+    diagnostics.born_dead_probability, diagnostics.born_dead_bounds,
+    lambda width, depth: diagnostics.born_dead_simulation(
+        width, depth, 10, np.random.default_rng(0))])
+@pytest.mark.parametrize(("width", "depth", "message"), [
+    (0, 5, "width must be whole, at least 1, .* got 0"),
+    (2.5, 5, "width must be whole, at least 1, .* got 2.5"),
+    (True, 5, "width must be whole, .* got True"),
+    (2, -1, "depth must be whole, at least 0, .* got -1"),
+    (2, "3", "depth must be whole, at least 0, .* got '3'"),
+])
+def test_born_dead_refuses_bad_sizes(function, width, depth, message):
+    with pytest.raises(ValueError, match=message):
+        function(width, depth)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ({"draws": 0}, "draws must be whole, at least 1"),
+    ({"inputs": ()}, r"inputs must be numbers other than 0, .* got \(\)"),
+    ({"inputs": (0.0, 1.0)}, "inputs must be numbers other than 0"),
+    ({"inputs": (np.nan,)}, "inputs must be numbers other than 0"),
+])
+def test_born_dead_simulation_names_bad_arguments(arguments, message):
+    arguments = {"draws": 10, "rng": np.random.default_rng(0)} | arguments
+    with pytest.raises(ValueError, match=message):
+        diagnostics.born_dead_simulation(2, 3, **arguments)
+
+
+def test_born_dead_simulation_needs_a_generator():
+    with pytest.raises(TypeError, match="rng must be a Generator such as"):
+        diagnostics.born_dead_simulation(2, 3, 10, 0)
+
+
 # Measurement in given networks
 
 

@@ -26,6 +26,8 @@ For networks at random: the weight scale c is fan-in times the variance of a
 weight, q the mean square of a layer's pre-activations, and chi the factor
 that the mean squared gradient takes on its way back through a layer. The
 activation is a name in activations.ACTIVATIONS; PReLU has the weight 0.25.
+A ReLU network without biases is born dead on given inputs if its last hidden
+layer is 0 on all of them.
 """
 
 import warnings
@@ -244,9 +246,7 @@ def random_networks(activation, weight_scale, *, width, depth, draws, rng,
     width = _whole("width", width, 1)
     depth = _whole("depth", depth, 1)
     draws = _whole("draws", draws, 1)
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError("rng must be a Generator such as "
-                        f"np.random.default_rng(0), got {rng!r}")
+    _check_generator(rng)
     x = np.ones(width) if x is None else np.asarray(x, dtype=np.float64)
     if x.shape not in ((width,), (1, width), (2, width)):
         raise ValueError(f"x must have the shape ({width},) or (2, {width}), "
@@ -278,6 +278,92 @@ def random_networks(activation, weight_scale, *, width, depth, draws, rng,
             v = (v[:, None] @ weights[:, layer + 1])[:, 0] * slopes[layer]
             gradient[rows, layer] = np.square(v).sum(1)
     return Signals(q, gradient, cosine if len(x) == 2 else None)
+
+
+def born_dead_probability(width, depth):
+    """Return the chance that random weights pass nothing on for one input.
+
+    The ReLU network has `depth` hidden layers of `width` units, independent
+    weights of a continuous distribution symmetric about 0, and no biases.
+    Given a layer that is not all 0, each unit of the next is 0 with
+    probability 1/2, so
+
+        P = 1 - (1 - 2^-width)^depth.
+
+    The network is born dead on an interval around 0 if it is constant there;
+    see `born_dead_bounds`.
+
+    >>> born_dead_probability(2, 10)
+    0.9436864852905273
+    """
+    width, depth = _whole("width", width, 1), _whole("depth", depth)
+    return float(-np.expm1(depth * np.log1p(-(2.0**-width))))
+
+
+def born_dead_bounds(width, depth):
+    """Return a lower and an upper bound of P(born dead on an interval).
+
+    The network is that of `born_dead_probability` with one input feature and
+    normal weights. It is born dead if it is constant on an interval around
+    0. Both rays, x > 0 and x < 0, have died by then; the upper bound is that
+    one of them has. The lower bound takes the rays at right angles in every
+    layer, and as one from where a single unit carries both. Lu et al. 2019,
+    whose number of layers counts the output: depth + 1.
+
+    >>> low, high = born_dead_bounds(2, 10)
+    >>> round(low, 4), round(high, 4)
+    (0.9026, 0.9437)
+    """
+    upper = born_dead_probability(width, depth)
+    # The closed form cancels for large widths; a sum of what is small not.
+    p, lower = 2.0**-width, 0.0
+    for after in range(depth - 1):
+        one = born_dead_probability(width, after)
+        lower += p**2 * (1 - lower) + (2 * p + (width - 2) * p**2) * (
+            one - lower)
+    one = born_dead_probability(width, max(depth - 1, 0))
+    return 2 * p * one + (1 - 2 * p) * lower, upper
+
+
+def born_dead_simulation(width, depth, draws, rng, inputs=(1.0,)):
+    """Draw random networks and count those dead after each hidden layer.
+
+    The networks have one input feature, `depth` hidden layers of `width`
+    ReLU units, normal weights and no biases. One is dead after a layer if
+    that layer is 0 for all of the inputs.
+
+    draws: the number of networks.
+    rng: a numpy Generator.
+    inputs: numbers. (-1.0, 1.0) stands for every interval around 0, since
+        without biases f(c x) = c f(x) for c > 0.
+
+    Returns the share of dead networks and its binomial standard error, two
+    arrays (depth,). A TypeError or ValueError says which argument does not
+    fit.
+
+    >>> rng = np.random.default_rng(0)
+    >>> share, error = born_dead_simulation(2, 10, 100_000, rng)
+    >>> round(float(share[-1]), 2), round(float(error[-1]), 4)
+    (0.94, 0.0007)
+    """
+    width, depth = _whole("width", width, 1), _whole("depth", depth)
+    draws = _whole("draws", draws, 1)
+    _check_generator(rng)
+    x = np.asarray(inputs, dtype=np.float64)
+    if x.ndim != 1 or x.size == 0 or not (np.isfinite(x) & (x != 0)).all():
+        raise ValueError("inputs must be numbers other than 0, such as "
+                         f"(-1.0, 1.0), got {inputs!r}")
+    a = np.broadcast_to(x, (draws, 1, len(x)))
+    alive = np.empty(depth)
+    for layer in range(depth):
+        weights = rng.standard_normal((len(a), width, a.shape[1]))
+        a = np.maximum(weights @ a, 0)
+        # A dead network stays dead, so only the others go on; and only
+        # signs matter, so that the size may be kept at 1.
+        size = a.max(axis=1, keepdims=True)
+        a = (a / np.where(size > 0, size, 1))[size.any(axis=(1, 2))]
+        alive[layer] = len(a) / draws
+    return 1 - alive, np.sqrt(alive * (1 - alive) / draws)
 
 
 def layers(model, x, loss=None):
@@ -543,6 +629,12 @@ def _mean_cosine(vectors):
     total = (vectors / norms.where(norms != 0, 1)).sum(-2).square().sum(-1)
     pairs = torch.where(count > 1, count * (count - 1), torch.nan)
     return (total - count) / pairs
+
+
+def _check_generator(rng):
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError("rng must be a Generator such as "
+                        f"np.random.default_rng(0), got {rng!r}")
 
 
 def _function(activation):
