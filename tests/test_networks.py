@@ -424,3 +424,117 @@ def test_progress_is_shown_on_a_terminal_and_wiped(spirals, capsys):
     shown = capsys.readouterr().err
     assert "0/2" in shown
     assert shown.split("\r")[-2].strip() == ""
+
+
+# --- any module ---
+
+
+class Attention(nn.Module):
+    """Mix the four numbers of a sample as two tokens of two."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Linear(2, 4)
+        self.norm = nn.LayerNorm(4)
+        self.out = nn.Linear(4, 2)
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        tokens = self.norm(self.embed(x)).unflatten(-1, (2, 2))
+        mixed = (tokens @ tokens.mT * self.scale).softmax(-1) @ tokens
+        return self.out(torch.tanh(mixed.flatten(-2)))
+
+
+def convolution():
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, 2, 3, stride=2), nn.ReLU(),
+        nn.Flatten(), nn.Linear(18, 10))
+
+
+@pytest.mark.parametrize("optimizer", TORCH_OPTIMIZERS)
+def test_a_module_learns_what_torch_learns(spirals, optimizer):
+    result = networks.train_modules(
+        Attention, spirals, seeds=[3, 5], learning_rates=[0.02, 0.01],
+        epochs=2, batch_size=50, optimizer=optimizer)
+    for seed, rate in [(3, 0.01), (5, 0.02)]:
+        rng = np.random.default_rng(seed)
+        torch.manual_seed(seed)
+        torch.set_default_dtype(torch.float64)
+        model = Attention()
+        torch.set_default_dtype(torch.float32)
+        steps = TORCH_OPTIMIZERS[optimizer](model.parameters(), lr=rate)
+        x = torch.as_tensor(spirals.x_train, dtype=torch.float64)
+        y = torch.as_tensor(spirals.y_train)
+        for _ in range(2):
+            for rows in torch.as_tensor(rng.permutation(len(x))).split(50):
+                steps.zero_grad()
+                F.cross_entropy(model(x[rows]), y[rows]).backward()
+                steps.step()
+        found = result.network(seed, rate)
+        assert not found.training
+        for name, wanted in model.named_parameters():
+            torch.testing.assert_close(found.get_parameter(name), wanted,
+                                       rtol=1e-9, atol=1e-11)
+
+
+def test_predictions_and_accuracy_are_those_of_each_module(digits):
+    result = networks.train_modules(convolution, digits, seeds=2,
+                                    learning_rates=[0.01, 0.03], epochs=1)
+    logits = result.predict(digits.x_test)
+    assert logits.shape == (2, 2, len(digits.x_test), 10)
+    x = torch.as_tensor(digits.x_test, dtype=torch.float64)
+    for place in np.ndindex(2, 2):
+        model = result.network(result.seeds[place[0]],
+                               result.learning_rates[place[1]])
+        torch.testing.assert_close(logits[place], model(x))
+        right = model(x).argmax(1).numpy() == digits.y_test
+        assert right.mean() == pytest.approx(result.test_accuracy[-1][place])
+    assert result.train_loss.shape == (1, 2, 2)
+    assert not result.diverged.any()
+
+
+def test_a_module_does_not_depend_on_the_batch(digits):
+    alone = networks.train_modules(convolution, digits, seeds=[1],
+                                   learning_rates=0.03, epochs=1)
+    among = networks.train_modules(convolution, digits, seeds=[0, 1],
+                                   learning_rates=[0.01, 0.03], epochs=1)
+    for name, own in alone.parameters.items():
+        torch.testing.assert_close(own[0, 0], among.parameters[name][1, 1],
+                                   rtol=1e-9, atol=1e-12)
+
+
+def test_training_modules_leaves_everything_else_alone(spirals):
+    before = global_state()
+    networks.train_modules(Attention, spirals, seeds=2, epochs=1)
+    assert global_state() == before
+
+    def fails():
+        raise OSError("no such file")
+
+    with pytest.raises(OSError, match="no such file"):
+        networks.train_modules(fails, spirals)
+    assert global_state() == before
+
+
+@pytest.mark.parametrize("build, error, message", [
+    (lambda: F.relu, TypeError, r"nn.Linear\(2, 3\), got function"),
+    (lambda: nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), ValueError,
+     "parameters only, such as nn.LayerNorm, got BatchNorm1d.* at '1'"),
+    (lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1)), ValueError,
+     "got Dropout.* at '1'"),
+    (lambda: nn.Linear(2, 3), ValueError,
+     r"\(2, 2\) to logits \(2, 2\), got \(2, 3\)"),
+])
+def test_modules_that_do_not_fit_are_named(spirals, build, error, message):
+    with pytest.raises(error, match=message):
+        networks.train_modules(build, spirals)
+
+
+def test_modules_share_the_checks_of_train(spirals):
+    with pytest.raises(ValueError, match="epochs must be whole"):
+        networks.train_modules(Attention, spirals, epochs=1.5)
+    with pytest.raises(TypeError, match="dataset must be a Dataset"):
+        networks.train_modules(Attention, "digits")
+    result = networks.train_modules(Attention, spirals, seeds=1, epochs=0)
+    with pytest.raises(ValueError, match="seed must be one of those trained"):
+        result.network(7, 0.01)

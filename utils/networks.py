@@ -5,6 +5,7 @@ batch), so that one matrix product serves all members. The members never mix:
 what one of them learns depends on its own seed and learning rate only.
 """
 
+import copy
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -13,6 +14,7 @@ import torch
 from IPython import get_ipython
 from IPython.display import clear_output
 from torch import nn
+from torch.func import functional_call, vmap
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -150,14 +152,7 @@ class Networks:
 
         It is in evaluation mode.
         """
-        for name, value, known in (
-                ("seed", seed, self.seeds),
-                ("learning_rate", learning_rate, self.learning_rates)):
-            if value not in known:
-                raise ValueError(f"{name} must be one of those trained, "
-                                 f"{known}, got {value!r}")
-        member = (self.seeds.index(seed),
-                  self.learning_rates.index(learning_rate))
+        member = _member(self, seed, learning_rate)
         own = {kind: [tensor[member] for tensor in getattr(self, kind)]
                for kind in KINDS}
         network = nn.Sequential()
@@ -222,6 +217,48 @@ class TrainingResult(Networks):
         """Return what was trained, no arrays."""
         return (f"{super().__repr__()[:-1]}, {len(self.train_loss)} epochs "
                 f"of {self.optimizer}, {self.diverged.sum()} diverged)")
+
+
+@dataclass(eq=False, repr=False)
+class ModulesResult:
+    """Hold trained modules, S seeds times R learning rates, and their curves.
+
+    * parameters: {name: tensor (S, R, ...)}, the names as in torch.
+    * train_loss, test_accuracy, diverged: as in `TrainingResult`.
+    * skeleton: a module of the same structure, without numbers.
+    """
+
+    skeleton: nn.Module
+    seeds: tuple
+    learning_rates: tuple
+    optimizer: str
+    parameters: dict
+    train_loss: np.ndarray
+    test_accuracy: np.ndarray
+    diverged: np.ndarray
+
+    def __repr__(self):
+        """Return what was trained, no arrays."""
+        return (f"ModulesResult({type(self.skeleton).__name__}, "
+                f"{len(self.seeds)} seeds x {len(self.learning_rates)} "
+                f"learning rates, {len(self.train_loss)} epochs of "
+                f"{self.optimizer}, {self.diverged.sum()} diverged)")
+
+    def predict(self, x):
+        """Return the logits (S, R, N, classes) for x (N, features)."""
+        flat = {name: p.flatten(0, 1) for name, p in self.parameters.items()}
+        x = torch.as_tensor(x, dtype=next(iter(flat.values())).dtype)
+        with torch.no_grad():
+            logits = _stacked(self.skeleton, flat, in_dims=(0, None))(x)
+        return logits.unflatten(0, self.diverged.shape)
+
+    def network(self, seed, learning_rate):
+        """Return a copy of one module, in evaluation mode."""
+        member = _member(self, seed, learning_rate)
+        own = {name: p[member] for name, p in self.parameters.items()}
+        network = copy.deepcopy(self.skeleton).to_empty(device="cpu")
+        network.load_state_dict(own)
+        return network.eval()
 
 
 def initialise(sizes, rng, weight_init="default", bias_init="default"):
@@ -307,21 +344,10 @@ def train(dataset, *, activation="relu", widths=(32, 32, 32), seeds=10,
     TrainingResult(2-32-32-32-2 relu, 3 seeds x 2 learning rates, 2 epochs of \
 sgd, 0 diverged)
     """
-    if not isinstance(dataset, Dataset):
-        raise TypeError("dataset must be a Dataset such as data.digits(), "
-                        f"got {type(dataset).__name__}")
     _choice("activation", activation, ACTIVATIONS)
-    direction, remembered = _choice("optimizer", optimizer, OPTIMIZERS)
-    if dtype not in (torch.float64, torch.float32):
-        raise ValueError("dtype must be torch.float64 or torch.float32, "
-                         f"got {dtype!r}")
-    if isinstance(seeds, Integral):
-        seeds = range(_whole("seeds", seeds, 1))
-    seeds = _several("seeds", seeds, _whole)
-    rates = _several("learning_rates", learning_rates, _positive)
+    seeds, rates = _check_training(dataset, seeds, learning_rates, epochs,
+                                   batch_size, optimizer, dtype)
     widths = [_whole("widths", width, 1) for width in _listed(widths)]
-    _whole("epochs", epochs, 0)
-    _whole("batch_size", batch_size, 1)
     if batch_norm and len(dataset.x_train) % batch_size == 1 % batch_size:
         raise ValueError(
             "batch_norm needs two samples in every minibatch, and with "
@@ -363,11 +389,156 @@ sgd, 0 diverged)
     trained = {**now, "biases": biases}
     parameters = [p.requires_grad_() for kind in KINDS[:-2]
                   for p in trained[kind]]
+
+    def forward(x, training=False):
+        return _forward(x, activation, residual, now, training)
+
+    def now_copied():
+        return {kind: [p.detach().clone().reshape(q.shape)
+                       for p, q in zip(now[kind], start[kind])]
+                for kind in KINDS}
+
+    curves, kept = _descend(
+        dataset, seeds, rates, parameters, forward, epochs=epochs,
+        batch_size=batch_size, optimizer=optimizer, progress=progress,
+        rngs=rngs, max_norm=max_norm, activation_l1=activation_l1,
+        snapshots=snapshots, keep=now_copied)
+    common = activation, residual, seeds, rates
+    initial = Networks(*common, **start)
+    return TrainingResult(
+        *common, **now_copied(), optimizer=optimizer, **curves,
+        initial=initial, snapshots={
+            step: Networks(*common, **kept[step]) if step else initial
+            for step in snapshots})
+
+
+def train_modules(build, dataset, *, seeds=10, learning_rates=0.01,
+                  epochs=10, batch_size=32, optimizer="adam",
+                  dtype=torch.float64, progress=False):
+    """Train one module for every seed and learning rate, all at once.
+
+    build: a function without arguments that returns a new nn.Module, which
+        maps (N, features) to the logits (N, classes). It is called after
+        torch.manual_seed(seed), once for each seed, with dtype as torch's
+        default type, and always gives the same structure. The modules hold
+        parameters only: no buffers (batch normalisation), and no dropout.
+
+    The other arguments are those of `train`. A seed's np.random.default_rng
+    draws each epoch's order of the samples. torch.func.vmap lets one call
+    serve all modules; torch's random state is left as it was.
+
+    Returns a ModulesResult. A TypeError or ValueError says which argument
+    does not fit.
+
+    >>> from utils import data
+    >>> def build():
+    ...     return nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2))
+    >>> train_modules(build, data.spirals(), seeds=3, epochs=2)
+    ModulesResult(Sequential, 3 seeds x 1 learning rates, 2 epochs of adam, \
+0 diverged)
+    """
+    seeds, rates = _check_training(dataset, seeds, learning_rates, epochs,
+                                   batch_size, optimizer, dtype)
+    default = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(dtype)
+        with torch.random.fork_rng(devices=()):
+            modules = [_built(build, seed).to(dtype) for seed in seeds]
+    finally:
+        torch.set_default_dtype(default)
+    x = torch.as_tensor(dataset.x_train[:2], dtype=dtype)
+    if (given := modules[0](x).shape) != (len(x), dataset.classes):
+        raise ValueError(
+            f"build's module must map x of shape {tuple(x.shape)} to logits "
+            f"{(len(x), dataset.classes)}, got {tuple(given)}")
+    names = [name for name, _ in modules[0].named_parameters()]
+    parameters = [
+        torch.stack([module.get_parameter(name).detach()
+                     for module in modules])
+        .repeat_interleave(len(rates), 0).requires_grad_() for name in names]
+    skeleton = modules[0].to("meta")
+    call = _stacked(skeleton, dict(zip(names, parameters)))
+    curves, _ = _descend(
+        dataset, seeds, rates, parameters,
+        lambda x, training=False: (call(x), []), epochs=epochs,
+        batch_size=batch_size, optimizer=optimizer, progress=progress,
+        rngs=[np.random.default_rng(seed) for seed in seeds])
+    del curves["gradient_norm"]
+    shape = len(seeds), len(rates)
+    return ModulesResult(
+        skeleton, seeds, rates, optimizer,
+        {name: p.detach().unflatten(0, shape)
+         for name, p in zip(names, parameters)}, **curves)
+
+
+def _built(build, seed):
+    torch.manual_seed(seed)
+    module = build()
+    if not isinstance(module, nn.Module):
+        raise TypeError("build must return an nn.Module, such as "
+                        f"nn.Linear(2, 3), got {type(module).__name__}")
+    for name, part in module.named_modules():
+        if isinstance(part, nn.modules.dropout._DropoutNd) or list(
+                part.buffers(recurse=False)):
+            raise ValueError(
+                "build must make modules of parameters only, such as "
+                f"nn.LayerNorm, got {part} at {name or 'the top'!r}")
+    return module
+
+
+def _stacked(skeleton, parameters, in_dims=(0, 0)):
+    """Return the function of x that calls every member at once."""
+    call = vmap(lambda own, x: functional_call(skeleton, own, (x,)), in_dims)
+    return lambda x: call(parameters, x)
+
+
+def _member(result, seed, learning_rate):
+    """Return the place of one network in the leading axes."""
+    for name, value, known in (
+            ("seed", seed, result.seeds),
+            ("learning_rate", learning_rate, result.learning_rates)):
+        if value not in known:
+            raise ValueError(f"{name} must be one of those trained, "
+                             f"{known}, got {value!r}")
+    return (result.seeds.index(seed),
+            result.learning_rates.index(learning_rate))
+
+
+def _check_training(dataset, seeds, learning_rates, epochs, batch_size,
+                    optimizer, dtype):
+    """Return seeds and learning rates as tuples."""
+    if not isinstance(dataset, Dataset):
+        raise TypeError("dataset must be a Dataset such as data.digits(), "
+                        f"got {type(dataset).__name__}")
+    _choice("optimizer", optimizer, OPTIMIZERS)
+    if dtype not in (torch.float64, torch.float32):
+        raise ValueError("dtype must be torch.float64 or torch.float32, "
+                         f"got {dtype!r}")
+    if isinstance(seeds, Integral):
+        seeds = range(_whole("seeds", seeds, 1))
+    seeds = _several("seeds", seeds, _whole)
+    rates = _several("learning_rates", learning_rates, _positive)
+    _whole("epochs", epochs, 0)
+    _whole("batch_size", batch_size, 1)
+    return seeds, rates
+
+
+def _descend(dataset, seeds, rates, parameters, forward, *, epochs,
+             batch_size, optimizer, progress, rngs, max_norm=None,
+             activation_l1=0.0, snapshots=(), keep=None):
+    """Train the parameters in place; return the curves and the snapshots.
+
+    parameters: tensors (S * R, ...), one entry for each seed and rate.
+    forward(x, training) maps x (S * R, N, features) to the logits and a list
+    of (pre-activation, activation).
+    """
+    direction, remembered = OPTIMIZERS[optimizer]
+    shape = len(seeds), len(rates)
+    members, dtype = len(seeds) * len(rates), parameters[0].dtype
     states = [[torch.zeros_like(p) for _ in range(remembered)]
               for p in parameters]
-    members = len(seeds) * len(rates)
-    step_sizes = torch.tensor(rates, dtype=dtype).repeat(len(seeds))
-    step_sizes = step_sizes.reshape(members, 1, 1)
+    rate = torch.tensor(rates, dtype=dtype).repeat(len(seeds))
+    step_sizes = [rate.reshape(-1, *(1,) * (p.ndim - 1)) for p in parameters]
 
     x_train = torch.as_tensor(dataset.x_train, dtype=dtype)
     x_test = torch.as_tensor(dataset.x_test, dtype=dtype)
@@ -377,17 +548,11 @@ sgd, 0 diverged)
     right = torch.zeros(epochs + 1, members, dtype=torch.float64)
     norms, kept = [], {}
 
-    def copy():
-        return {kind: [p.detach().clone().reshape(q.shape)
-                       for p, q in zip(now[kind], start[kind])]
-                for kind in KINDS}
-
     def measure(epoch):
         with torch.no_grad():
             # In parts, so that what a layer makes stays in the cache.
             for x, y in zip(x_test.split(64), y_test.split(64)):
-                logits, _ = _forward(x.expand(members, -1, -1), activation,
-                                     residual, now)
+                logits, _ = forward(x.expand(members, -1, -1))
                 right[epoch] += (logits.argmax(2) == y).sum(1)
 
     measure(0)
@@ -399,8 +564,7 @@ sgd, 0 diverged)
             # All rates of a seed see the same samples.
             x = x_train[rows].repeat_interleave(len(rates), 0)
             y = y_train[rows].repeat_interleave(len(rates), 0)
-            logits, hidden = _forward(x, activation, residual, now,
-                                      training=True)
+            logits, hidden = forward(x, training=True)
             losses = F.cross_entropy(logits.mT, y, reduction="none")
             # The members share no parameter: the gradient of the summed
             # mean losses is, for each parameter, its own member's gradient.
@@ -414,27 +578,23 @@ sgd, 0 diverged)
             step += 1
             with torch.no_grad():
                 train_loss[epoch] += losses.sum(1)
-                for p, gradient, state in zip(parameters, gradients, states):
-                    p.addcmul_(direction(gradient, state, step), step_sizes,
+                for p, gradient, state, step_size in zip(
+                        parameters, gradients, states, step_sizes):
+                    p.addcmul_(direction(gradient, state, step), step_size,
                                value=-1)
             if step in snapshots:
-                kept[step] = copy()
+                kept[step] = keep()
         measure(epoch + 1)
 
     finite = train_loss.isfinite().all(0)
     for p in parameters:
-        finite &= p.detach().flatten(1).isfinite().all(1)
-    common = activation, residual, seeds, rates
-    initial = Networks(*common, **start)
-    return TrainingResult(
-        *common, **copy(), optimizer=optimizer,
-        train_loss=(train_loss / len(x_train)).unflatten(1, shape).numpy(),
-        test_accuracy=(right / len(y_test)).unflatten(1, shape).numpy(),
-        diverged=~finite.unflatten(0, shape).numpy(),
-        gradient_norm=torch.stack(norms).unflatten(1, shape).numpy()
-        if norms else np.zeros((0, *shape)), initial=initial,
-        snapshots={step: Networks(*common, **kept[step]) if step else initial
-                   for step in snapshots})
+        finite &= p.detach().reshape(members, -1).isfinite().all(1)
+    return {
+        "train_loss": (train_loss / len(x_train)).unflatten(1, shape).numpy(),
+        "test_accuracy": (right / len(y_test)).unflatten(1, shape).numpy(),
+        "diverged": ~finite.unflatten(0, shape).numpy(),
+        "gradient_norm": torch.stack(norms).unflatten(1, shape).numpy()
+        if norms else np.zeros((0, *shape))}, kept
 
 
 def _members(kinds):
