@@ -2,6 +2,8 @@
 
 import tracemalloc
 from functools import partial
+from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from utils import activations as act
 from utils import data, diagnostics, networks
 from utils.diagnostics import (
     fixed_point,
+    health_report,
     layers,
     mean_field,
     random_networks,
@@ -23,7 +26,8 @@ from utils.diagnostics import (
 pytestmark = pytest.mark.filterwarnings("error")
 
 QUANTITIES = ("dead", "always_on", "constant", "zero_fraction",
-              "nonfinite_fraction", "gradient_norm", "cosine")
+              "nonfinite_fraction", "saturated_fraction", "gradient_norm",
+              "cosine")
 SCALES = (1 / 3, 1, 2, 3)
 each_name = pytest.mark.parametrize("name", act.ACTIVATIONS)
 
@@ -1018,3 +1022,507 @@ def test_the_batched_networks_are_left_as_found():
     after = [t for kind in networks.KINDS for t in getattr(result, kind)]
     assert all(map(torch.equal, before, after))
     assert not any(t.requires_grad for t in after)
+
+
+# The health report
+
+
+def found(model, x, **options):
+    """Return the findings, each as its chapter and the layers it names."""
+    return {(f.chapter, f.layer)
+            for f in health_report(model, x, **options).findings}
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def chain(activation, widths, scale=None, bias=0.0, norm=False):
+    """Return a network: weights N(0, scale / fan-in), or PyTorch's start."""
+    torch.manual_seed(0)
+    parts = []
+    for fan_in, fan_out in zip(widths, widths[1:]):
+        linear = nn.Linear(fan_in, fan_out)
+        if scale is not None:
+            nn.init.normal_(linear.weight, std=(scale / fan_in) ** 0.5)
+            nn.init.constant_(linear.bias, bias)
+        parts += [linear, *([nn.BatchNorm1d(fan_out)] if norm else []),
+                  activation()]
+    return nn.Sequential(*parts, nn.Linear(widths[-1], 5))
+
+
+WIDE = [20] + [32] * 4
+
+
+class PreNorm(nn.Module):
+    """A transformer with functions of its own: attention, then two layers."""
+
+    def __init__(self, activation, blocks=3, width=16):
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed = nn.Embedding(30, width)
+        self.blocks = nn.ModuleList(nn.ModuleDict({
+            "norms": nn.ModuleList(nn.LayerNorm(width) for _ in range(2)),
+            "attend": nn.MultiheadAttention(width, 2, batch_first=True),
+            "feed": nn.Sequential(nn.Linear(width, 64), activation(),
+                                  nn.Dropout(0.1), nn.Linear(64, width)),
+        }) for _ in range(blocks))
+        self.head = nn.Linear(width, 3)
+
+    def forward(self, tokens):
+        x = self.embed(tokens)
+        for block in self.blocks:
+            z = block["norms"][0](x)
+            x = x + block["attend"](z, z, z, need_weights=False)[0]
+            x = x + block["feed"](block["norms"][1](x))
+        return self.head(x.mean(1))
+
+
+class Pictures(nn.Module):
+    """A convolutional network of nested stages with pooling."""
+
+    def __init__(self, activation=nn.ReLU, average=False, gain=1.0):
+        super().__init__()
+        torch.manual_seed(0)
+        self.stages = nn.ModuleDict({
+            name: nn.Sequential(nn.Conv2d(*channels, 3, padding=1),
+                                activation(), nn.MaxPool2d(2))
+            for name, channels in (("low", (1, 8)), ("middle", (8, 16)),
+                                   ("high", (16, 16)))})
+        self.pool = nn.AdaptiveAvgPool2d(1 if average else 2)
+        self.top = nn.Sequential(nn.Linear(16 if average else 64, 24),
+                                 activation(), nn.Linear(24, 5))
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.mul_(gain if parameter.ndim > 1 else 1)
+
+    def forward(self, x):
+        for stage in self.stages.values():
+            x = stage(x)
+        return self.top(self.pool(x).flatten(1))
+
+
+class Unrolled(nn.Module):
+    """A recurrent network that calls one tanh at every step."""
+
+    def __init__(self, steps=5, gain=1.0):
+        super().__init__()
+        torch.manual_seed(0)
+        self.read, self.keep = nn.Linear(4, 24), nn.Linear(24, 24)
+        nn.init.orthogonal_(self.keep.weight, gain)
+        with torch.no_grad():
+            self.read.weight.mul_(gain)
+        self.squash, self.steps = nn.Tanh(), steps
+
+    def forward(self, x):
+        state = x.new_zeros(len(x), 24)
+        for step in range(self.steps):
+            state = self.squash(self.read(x[:, step]) + self.keep(state))
+        return state
+
+
+def trained(activation, rate=0.1, width=32):
+    digits = data.digits()
+    result = networks.train(digits, activation=activation, seeds=1,
+                            widths=(width,) * 3, learning_rates=rate,
+                            epochs=3)
+    return (result.network(0, rate),
+            torch.as_tensor(digits.x_test))
+
+
+PIXELS = normal(40, 1, 16, 16)
+TOKENS = torch.randint(30, (40, 7), generator=torch.Generator().manual_seed(1))
+HEALTHY = {
+    "one layer": lambda: (chain(nn.ReLU, [20, 32]), normal(100, 20)),
+    "PyTorch": lambda: (chain(nn.ReLU, WIDE), normal(100, 20)),
+    "GELU": lambda: (chain(nn.GELU, WIDE), normal(100, 20)),
+    "sigmoid": lambda: (chain(nn.Sigmoid, WIDE[:4]), normal(100, 20)),
+    "softplus": lambda: (chain(nn.Softplus, WIDE[:4]), normal(100, 20)),
+    "Leaky": lambda: (chain(nn.LeakyReLU, WIDE), normal(100, 20)),
+    "He": lambda: (chain(nn.ReLU, [20] + [64] * 10, 2.0), normal(200, 20)),
+    "unequal": lambda: (chain(nn.ReLU, [20, 256, 16, 128, 8], 2.0),
+                        normal(200, 20)),
+    "SELU": lambda: (chain(nn.SELU, [20] + [64] * 20, 1.0), normal(50, 20)),
+    "tanh": lambda: (chain(nn.Tanh, [20] + [64] * 20, 1.0), normal(50, 20)),
+    "batch norm": lambda: (chain(nn.ReLU, [20] + [32] * 8, norm=True),
+                           normal(50, 20)),
+    "convolution": lambda: (Pictures(), PIXELS),
+    "average": lambda: (Pictures(average=True), PIXELS),
+    "transformer": lambda: (PreNorm(nn.GELU), TOKENS),
+    "ReLU transformer": lambda: (PreNorm(nn.ReLU, 8).eval(), TOKENS),
+    "recurrent": lambda: (Unrolled(), normal(40, 5, 4)),
+    "trained ReLU": lambda: trained("relu"),
+    "trained tanh": lambda: trained("tanh"),
+    "trained sigmoid": lambda: trained("sigmoid", 1.0),
+    "few samples": lambda: (chain(nn.ReLU, WIDE, 2.0), normal(3, 20)),
+    "one sample": lambda: (chain(nn.ReLU, WIDE, 2.0), normal(1, 20)),
+    "equal samples": lambda: (chain(nn.ReLU, WIDE, 2.0),
+                              normal(1, 20).expand(50, 20)),
+    "sure classifier": lambda: (nn.Sequential(
+        *chain(nn.ReLU, [20, 32]), nn.Linear(5, 1), Scale(1e3), nn.Sigmoid()),
+        normal(100, 20)),
+    "positive output": lambda: (nn.Sequential(
+        *chain(nn.ReLU, [20, 32]), nn.Linear(5, 1), Shift(50.0), nn.ReLU(),
+        nn.Flatten(0)), normal(100, 20)),
+    "silent branch": lambda: (Silent(), normal(100, 20)),
+}
+
+
+class Scale(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return self.factor * x
+
+
+class Shift(Scale):
+    def forward(self, x):
+        return x + self.factor
+
+
+class Silent(nn.Module):
+    """Residual branches that start at 0, as some are made to."""
+
+    def __init__(self):
+        super().__init__()
+        self.branches = nn.ModuleList(
+            chain(nn.ReLU, [20, 32]) for _ in range(4))
+        for branch in self.branches:
+            branch[-1] = nn.Linear(32, 20)
+            nn.init.zeros_(branch[-1].weight)
+
+    def forward(self, x):
+        for branch in self.branches:
+            x = x + branch(x)
+        return x
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_model_has_no_finding(name):
+    model, x = HEALTHY[name]()
+    assert health_report(model, x).findings == []
+
+
+def with_nan():
+    model = chain(nn.ReLU, WIDE)
+    model[4].weight.data[3, 5] = torch.inf
+    return model, normal(50, 20)
+
+
+def with_a_dead_layer():
+    model = chain(nn.ReLU, WIDE)
+    nn.init.constant_(model[2].bias, -1e3)
+    return model, normal(50, 20)
+
+
+def with_a_dead_layer_before_a_leaky_one():
+    model, x = with_a_dead_layer()
+    model[5] = nn.LeakyReLU()
+    return model, x
+
+
+def with_dead_units():
+    model = chain(nn.ReLU, WIDE, 2.0)
+    nn.init.constant_(model[4].bias[:12], -1e3)
+    return model, normal(50, 20)
+
+
+VANISHES, EXPLODES = "04_vanishing_gradients", "05_exploding_gradients"
+DYING, SATURATED = "07_dying_relu", "03_sigmoid_tanh"
+ILL = {
+    "nan": (with_nan, {(EXPLODES, "5, 7")}),
+    "nan input": (lambda: (chain(nn.GELU, WIDE), torch.full((50, 20), np.nan)),
+                  {(EXPLODES, "1, 3, 5, 7")}),
+    "a dead layer": (with_a_dead_layer, {(DYING, "3")}),
+    "nothing behind": (with_a_dead_layer_before_a_leaky_one, {(DYING, "3")}),
+    "dead units": (with_dead_units, {(DYING, "5")}),
+    "alike": (lambda: (chain(nn.GELU, WIDE[:3], 1e-6, 1.0), normal(50, 20)),
+              {(DYING, "1, 3")}),
+    "inputs far off": (lambda: (chain(nn.GELU, WIDE[:2]),
+                                2000 + normal(50, 20)), {(DYING, "1")}),
+    "a deep start": (lambda: (chain(nn.ReLU, [20] + [64] * 10),
+                              normal(100, 20)),
+                     {(DYING, "15, 17, 19"), (VANISHES, "1 to 19")}),
+    "vanishing": (lambda: (chain(nn.ReLU, [20] + [64] * 10, 0.5),
+                           normal(100, 20)), {(VANISHES, "1 to 19")}),
+    "vanishing sigmoid": (lambda: (chain(nn.Sigmoid, WIDE), normal(50, 20)),
+                          {(VANISHES, "1 to 7")}),
+    "exploding": (lambda: (chain(nn.ReLU, [20] + [64] * 6, 20.0),
+                           normal(100, 20)), {(EXPLODES, "1 to 11")}),
+    "saturated tanh": (lambda: (chain(nn.Tanh, [20] + [32] * 6, 1e6),
+                                normal(50, 20)),
+                       {(SATURATED, "1, 3, 5, 7, 9, 11")}),
+    "saturated sigmoid": (lambda: (chain(nn.Sigmoid, WIDE, 2.0, 9.0),
+                                   normal(50, 20)),
+                          {(SATURATED, "1, 3, 5, 7")}),
+    "linear": (lambda: (chain(nn.ReLU, WIDE[:2], 2.0, 20.0), normal(50, 20)),
+               {("02_nonlinearity", "1")}),
+}
+
+
+@pytest.mark.parametrize("name", ILL)
+def test_a_fault_made_on_purpose_is_found_and_no_other(name):
+    make, expected = ILL[name]
+    assert found(*make()) == expected
+
+
+# Three units are dead; the others bend, or are always on, or all but say
+# the same of every sample.
+@pytest.mark.parametrize(("weights", "biases", "expected"), [
+    ([1, -1, 1], [0, 0, 0.5], {(DYING, "1")}),
+    ([1, -1, 1], [1.1, 1.1, 1.1], set()),
+    ([1, -0.05, 1], [0.99, 0.04, 0.99], set()),
+], ids=["dead", "balanced", "alike"])
+def test_dead_units_count_where_samples_differ(weights, biases, expected):
+    model = dense([[0.0]] * 3 + [[float(w)] for w in weights],
+                  [-1.0] * 3 + [float(b) for b in biases], nn.ReLU())
+    x = torch.linspace(-1, 1, 40, dtype=torch.float64)[:, None]
+    layer, = layers(model, x)
+    assert layer.dead.mean() == 0.5 and layer.cosine < 0.9999
+    assert found(model, x) == expected
+
+
+def test_a_convolutional_network_of_bad_scale():
+    assert found(Pictures(gain=30.0), PIXELS) == {
+        (EXPLODES, "stages.low.1 to top.1")}
+    report = health_report(Pictures(gain=0.01), PIXELS)
+    assert {f.chapter for f in report.findings} == {DYING, VANISHES}
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_transformer_after_a_harsh_step(training):
+    model = PreNorm(nn.ReLU).train(training)
+    ill = model.blocks[1]["feed"]
+    optimizer = torch.optim.SGD(ill.parameters(), lr=150.0)
+    # A penalty on the activations, as for sparse ones, at far too high a rate.
+    ill[:2](normal(280, 16)).mean().backward()
+    optimizer.step()
+    report = health_report(model, TOKENS)
+    (finding,), shares = report.findings, [
+        layer.dead.mean() for layer in report.layers]
+    assert (finding.layer, finding.chapter) == ("blocks.1.feed.1", DYING)
+    assert f"{shares[1]:.0%} of the units are dead" in finding.problem
+    assert shares[1] > 1 / 3 > max(shares[0], shares[2])
+
+
+def test_a_saturated_recurrent_network():
+    x = normal(40, 5, 4)
+    # Five steps are four calls after the first.
+    names = ", ".join(["squash"] + [f"squash (call {k})" for k in range(2, 6)])
+    model = nn.Sequential(Unrolled(gain=40.0), nn.Linear(24, 2))
+    assert found(model, x) == {
+        (SATURATED, names.replace("squash", "0.squash"))}
+
+
+def test_a_gradient_that_falls_at_one_layer_only_is_no_rate():
+    model = chain(nn.ReLU, [20] + [64] * 6, 2.0)
+    model.insert(10, Scale(1e-3))
+    norms = [layer.gradient_norm for layer in layers(model, normal(50, 20))]
+    assert norms[0] < norms[-1] / 500
+    assert health_report(model, normal(50, 20)).findings == []
+
+
+def test_two_layers_have_no_rate():
+    model = chain(nn.ReLU, [20, 32, 32], 2.0)
+    model.insert(2, Scale(1e-4))
+    assert health_report(model, normal(50, 20)).findings == []
+
+
+@pytest.mark.parametrize(("activation", "share"), [
+    (nn.Sigmoid, 3 / 5), (nn.Tanh, 4 / 5), (nn.Softsign, 1 / 5),
+    (nn.Hardtanh, 4 / 5), (nn.Hardsigmoid, 4 / 5), (nn.ReLU, 0),
+    (nn.GELU, 0)])
+def test_saturation_is_a_slope_below_one_percent_of_the_largest(
+        activation, share):
+    x = torch.tensor([[-12.0], [-6.5], [0.3], [3.5], [8.0]])
+    layer, = layers(nn.Sequential(nn.Identity(), activation()), x)
+    assert layer.saturated_fraction == pytest.approx(share)
+
+
+def test_saturation_of_batched_networks():
+    spirals = data.spirals(n=100)
+    result = networks.train(spirals, activation="tanh", widths=(4, 4),
+                            seeds=2, epochs=0)
+    result.weights[0][1] *= 1e6
+    first, _ = layers(result, spirals.x_test)
+    assert first.saturated_fraction.shape == (2, 1)
+    assert first.saturated_fraction[0] < 0.1 < 0.9 < (
+        first.saturated_fraction[1])
+
+
+def test_few_samples_are_said_to_be_few():
+    for samples, few in ((19, True), (20, False)):
+        model, x = with_dead_units()
+        report = health_report(model, x[:samples])
+        assert report.samples == samples
+        assert ("Give 20 or more" in str(report)) == few
+        assert (report.findings == []) == few
+    assert health_report(*HEALTHY["equal samples"]()).samples == 1
+
+
+def test_few_samples_do_not_hide_a_dead_layer():
+    model, x = with_a_dead_layer()
+    assert found(model, x[:2]) == {(DYING, "3")}
+
+
+def report_by_hand(name="1"):
+    model = nn.Sequential(*dense(WEIGHTS, BIASES, nn.ReLU()),
+                          *dense([[1.0] * 5], [0.0]))
+    found = layers(model, X)
+    found[0].name = name
+    return diagnostics.HealthReport(found, [diagnostics.Finding(
+        name, "nothing is wrong.", "Go on.", "07_dying_relu")], 30)
+
+
+def test_the_report_as_text():
+    assert repr(report_by_hand()) == str(report_by_hand())
+    assert str(report_by_hand()).split() == [
+        *"layer type units dead on zero flat grad cos".split(),
+        *"1 ReLU 5 20% 40% 47% 0% 1e+01 0.97".split(),
+        *"1: nothing is wrong. Go on. See chapter 07.".split()]
+
+
+def test_the_text_fits_a_narrow_page():
+    model = nn.Sequential()
+    inner = model
+    for _ in range(12):
+        inner.add_module("encoder_block", nn.Sequential())
+        inner = inner.encoder_block
+    inner.extend(chain(nn.Hardsigmoid, [20] + [32] * 12, 1e4))
+    text = str(health_report(model, normal(50, 20)))
+    assert max(map(len, text.splitlines())) <= 72
+    assert "block.23" in text
+
+
+def test_no_fault_is_said_with_what_was_looked_for():
+    text = str(health_report(chain(nn.ReLU, WIDE, 2.0), normal(50, 20)))
+    assert "No fault found" in text and "exploding" in text
+    text = str(health_report(*with_nan()))
+    assert "No fault found" not in text
+    assert "5, 7: Up to 100% of the pre-activations are nan" in text
+
+
+class Table(HTMLParser):
+    """Collect the cells of the header, the rows and the links."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.headers, self.texts, self.links = [], [], {}, []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.open.append(tag)
+        self.headers += [v for k, v in attributes if k == "scope"]
+        self.links += [v for k, v in attributes if k == "href"]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        self.texts.setdefault(self.open[-1], []).append(text)
+
+
+def test_the_report_as_html():
+    table = Table(report_by_hand()._repr_html_())
+    assert table.texts["caption"] == ["Health of the activation layers"]
+    assert table.headers == ["col"] * 9 + ["row"]
+    assert table.texts["th"] == [
+        "layer", "type", "units", "dead", "always on", "exact zeros",
+        "saturated", "gradient norm", "cosine", "1"]
+    assert table.texts["td"][:4] == ["ReLU", "5", "20%", "40%"]
+    assert "".join(table.texts["li"][:1]).startswith("1: nothing is wrong.")
+    assert table.links == ["07_dying_relu.ipynb"]
+
+
+def test_the_report_as_markdown():
+    head, rule, row, empty, finding = (
+        report_by_hand()._repr_markdown_().splitlines())
+    assert head.startswith("| layer | type | units | dead | always on |")
+    assert head.count("|") == rule.count("|") == row.count("|") == 10
+    assert row.startswith("| 1 | ReLU | 5 | 20% | 40% | 47% |")
+    assert empty == ""
+    assert finding == ("* 1: nothing is wrong. Go on. See "
+                       "[chapter 07](07_dying_relu.ipynb).")
+
+
+def test_names_are_taken_literally():
+    report = report_by_hand("a<b>|_c_*d*&`")
+    assert "a<b>|_c_*d*&`" in str(report)
+    table = Table(report._repr_html_())
+    assert "a<b>|_c_*d*&`" in "".join(table.texts["th"])
+    assert "".join(table.texts["li"]).startswith("a<b>|_c_*d*&`: nothing")
+    assert report._repr_markdown_().count(
+        r"a\<b\>\|\_c\_\*d\*\&\`") == 2
+
+
+def test_the_chapters_of_the_findings_exist():
+    chapters = Path(diagnostics.__file__).parent.parent / "chapters"
+    named = {chapter for _, expected in ILL.values()
+             for chapter, _ in expected}
+    assert len(named) == 5
+    assert all((chapters / f"{name}.ipynb").exists() for name in named)
+
+
+def test_a_loss_for_the_report():
+    model, x = chain(nn.ReLU, WIDE, 2.0), normal(50, 20)
+    norm = health_report(model, x).layers[0].gradient_norm
+    scaled = health_report(model, x, lambda output: 3 * output.square().mean())
+    assert scaled.layers[0].gradient_norm == pytest.approx(3 * norm)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_the_report_needs_no_grad_mode(mode):
+    model, x = chain(nn.ReLU, WIDE, 2.0), normal(50, 20)
+    expected = str(health_report(model, x))
+    with mode():
+        assert str(health_report(model, x.clone())) == expected
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_report_leaves_the_model_as_found(training):
+    model, x = busy_model().train(training), torch.randn(6, 3)
+    before, given = state(model), x.clone()
+    str(health_report(model, x))
+    assert state(model) == before
+    assert torch.equal(x, given) and not x.requires_grad
+
+
+@pytest.mark.parametrize(("arguments", "error", "message"), [
+    ((F.relu, X), TypeError, "model must be an nn.Module, .* got function"),
+    ((nn.ReLU(), X.numpy()), TypeError, "x must be a tensor .*got ndarray"),
+    ((nn.ReLU(), X[:0]), ValueError, r"one sample .* got shape \(0, 1\)"),
+    ((nn.Linear(1, 2).double(), X), ValueError,
+     r"the model ran no activation module such as nn.ReLU\(\)$"),
+    ((functional(F.gelu)(), X), ValueError, r"its functions gelu \(calls: 1"),
+    ((nn.Sequential(nn.Linear(1, 2, device="meta"), nn.ReLU()), X),
+     ValueError, r"x must be on the model's device, such as x\.to\('meta'\)"),
+    ((nn.Sequential(nn.Linear(3, 2).double(), nn.ReLU()), X), RuntimeError,
+     r"model\(x\) failed for x of shape \(3, 1\) and type torch.float64"),
+    ((functional(lambda x: (x, x))(nn.ReLU()), X), TypeError,
+     "the model returns a tuple: give a loss, such as loss=lambda output"),
+    ((nn.ReLU(), X, torch.square), TypeError, "loss must return one number"),
+])
+def test_mistakes_are_named_by_the_report(arguments, error, message):
+    with pytest.raises(error, match=message):
+        health_report(*arguments)
+
+
+def test_batched_networks_are_reported_one_by_one():
+    spirals = data.spirals(n=100)
+    result = networks.train(spirals, widths=(16,), seeds=1, epochs=0,
+                            learning_rates=0.1)
+    with pytest.raises(TypeError, match=r"such as result\.network\(seed, "
+                       r"rate\), got TrainingResult"):
+        health_report(result, spirals.x_test)
+    x = torch.as_tensor(spirals.x_test)
+    assert len(health_report(result.network(0, 0.1), x).layers) == 1
+
+
+def test_the_warning_points_to_the_caller_of_the_report():
+    with pytest.warns(UserWarning, match="tanh") as caught:
+        health_report(functional(torch.tanh)(nn.LeakyReLU()), X)
+    assert caught[0].filename == __file__

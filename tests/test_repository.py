@@ -181,7 +181,7 @@ def code_lines(path):
 def test_utils_can_be_read_in_one_sitting():
     # The checkers of the exercises are looked up, not read.
     lines = {p.name: code_lines(p) for p in UTILS if p.stem != "checks"}
-    assert sum(lines.values()) <= 1350, lines
+    assert sum(lines.values()) <= 1460, lines
 
 
 def imported(path):

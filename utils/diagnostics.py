@@ -21,6 +21,9 @@ For one layer:
   different samples. Near 1, the layer hardly tells its inputs apart.
 * non-finite fraction: the share of its pre-activations that are nan or
   infinite. A unit with one of them is not dead, always-on or constant.
+* saturated fraction: for functions that are flat at both ends (sigmoid, tanh
+  and their relatives), the share of its pre-activations at which the slope
+  is below 1 % of the function's largest; 0 for all others.
 
 For networks at random: the weight scale c is fan-in times the variance of a
 weight, q the mean square of a layer's pre-activations, and chi the factor
@@ -30,11 +33,14 @@ A ReLU network without biases is born dead on given inputs if its last hidden
 layer is 0 on all of them.
 """
 
+import re
+import textwrap
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from numbers import Real
 from typing import NamedTuple
 
@@ -60,6 +66,9 @@ _MODULES = (
     nn.Softshrink, nn.Softsign, nn.Tanh, nn.Tanhshrink, nn.Threshold,
     networks.ReLUSquared)
 _FUNCTIONS = {module.__name__.lower() for module in _MODULES}
+# The largest slopes of the functions that are flat at both ends.
+_LARGEST_SLOPES = {"hardsigmoid": 1 / 6, "hardtanh": 1, "sigmoid": 1 / 4,
+                   "softsign": 1, "tanh": 1}
 
 
 class MeanField(NamedTuple):
@@ -86,7 +95,9 @@ class Layer:
     * name: the module's place in the model; "relu (call 2)" when one module
       is used again. activation: the type of the module.
     * dead, always_on, constant: bool (..., units).
-    * zero_fraction, nonfinite_fraction, gradient_norm, cosine: float (...).
+    * zero_fraction, nonfinite_fraction, saturated_fraction, gradient_norm,
+      cosine: float (...).
+    * is_output: whether the outputs are the model's own.
 
     The leading axes are (S, R), seeds and rates, for Networks, and none for
     a module.
@@ -99,8 +110,10 @@ class Layer:
     constant: np.ndarray
     zero_fraction: np.ndarray
     nonfinite_fraction: np.ndarray
+    saturated_fraction: np.ndarray
     gradient_norm: np.ndarray
     cosine: np.ndarray
+    is_output: bool = False
 
     def __repr__(self):
         """Return the name and the shares of the units."""
@@ -108,6 +121,84 @@ class Layer:
                 f"{self.dead.shape[-1]} units: {self.dead.mean():.1%} dead, "
                 f"{self.always_on.mean():.1%} always on, "
                 f"{self.constant.mean():.1%} constant)")
+
+
+class Finding(NamedTuple):
+    """Hold a fault: the layers' names, two sentences, a chapter's file."""
+
+    layer: str
+    problem: str
+    remedy: str
+    chapter: str
+
+
+@dataclass(eq=False, repr=False)
+class HealthReport:
+    """Hold layers, findings and the number of samples, 1 if all are equal.
+
+    It shows as a table, and below it the findings. The columns: name, type
+    and number of units; the shares of dead and of always-on ("on") units;
+    the exact-zero and the saturated ("flat") fraction; the gradient norm and
+    the cosine.
+    """
+
+    layers: list
+    findings: list
+    samples: int
+
+    def _rows(self, literal):
+        for a in self.layers:
+            shares = (a.dead.mean(), a.always_on.mean(), a.zero_fraction,
+                      a.saturated_fraction)
+            yield (literal(a.name), a.activation, str(a.dead.size),
+                   *map("{:.0%}".format, shares), f"{a.gradient_norm:.0e}",
+                   f"{a.cosine:.2f}")
+
+    def _sentences(self, literal, link):
+        for layer, problem, remedy, chapter in self.findings:
+            yield (f"{literal(layer)}: {problem} {remedy} "
+                   f"See {link.format(chapter, chapter[:2])}.")
+        if not self.findings:
+            yield ("No fault found: no nan, no saturated, dead or linear "
+                   "layer, no samples alike, no vanishing or exploding "
+                   "gradient.")
+        if self.samples < _MANY:
+            yield (f"Different samples: {self.samples}. Give {_MANY} or more; "
+                   "over fewer, shares of dead and always-on units say little "
+                   "and are not judged.")
+
+    def __repr__(self):
+        """Return the table and the sentences, in lines of up to 72."""
+        rows = [("layer", "type", "units", "dead", "on", "zero", "flat",
+                 "grad", "cos"), *self._rows(lambda name: name[-18:])]
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        lines = [" ".join(
+            (str.rjust if i > 1 else str.ljust)(row[i], width)
+            for i, width in enumerate(widths)) for row in rows]
+        texts = [textwrap.fill(text, 72)
+                 for text in self._sentences(str, "chapter {1}")]
+        return "\n\n".join(["\n".join(lines), *texts])
+
+    def _repr_html_(self):
+        head = '</th><th scope="col">'.join(_TITLES)
+        rows = "".join(
+            f'<tr><th scope="row">{name}</th><td>' + "</td><td>".join(cells)
+            + "</td></tr>" for name, *cells in self._rows(escape))
+        texts = self._sentences(escape, '<a href="{0}.ipynb">chapter {1}</a>')
+        return ("<table><caption>Health of the activation layers</caption>"
+                f'<tr><th scope="col">{head}</th></tr>{rows}</table><ul><li>'
+                + "</li><li>".join(texts) + "</li></ul>")
+
+    def _repr_markdown_(self):
+        rows = [_TITLES, ["---"] * 2 + ["--:"] * 7, *self._rows(_literal)]
+        lines = [f"| {' | '.join(row)} |" for row in rows]
+        texts = self._sentences(_literal, "[chapter {1}]({0}.ipynb)")
+        return "\n* ".join(["\n".join(lines) + "\n", *texts])
+
+
+_TITLES = ("layer", "type", "units", "dead", "always on", "exact zeros",
+           "saturated", "gradient norm", "cosine")
+_literal = partial(re.sub, r"([^\w\s.(),]|_)", r"\\\1")
 
 
 def dead(slope):
@@ -415,6 +506,125 @@ def layers(model, x, loss=None):
         return _module_layers(model, x, loss)
 
 
+# Among fewer samples chance alone makes units dead or always on.
+_MANY = 20
+# A chapter, what to measure in a layer, above which limit it is a fault,
+# problem and remedy. A layer has the first fault that fits; only with many
+# samples are the last two judged.
+_RULES = (
+    ("05_exploding_gradients", lambda a: a.nonfinite_fraction, 0,
+     "{} of the pre-activations are nan or infinite.",
+     "Check the inputs; start anew with a smaller learning rate or clipping."),
+    ("03_sigmoid_tanh", lambda a: a.saturated_fraction * (not a.is_output),
+     1 / 2, "{} of the pre-activations are saturated: the slope is nearly 0.",
+     "Standardise the inputs, or take smaller weights or a smaller rate."),
+    ("07_dying_relu", lambda a: a.dead.all(), 1 / 2,
+     "All units are dead: no gradient passes, for any of the samples.",
+     "Start anew with He's weights, biases of 0 and a smaller learning rate."),
+    # Where f(0) is not 0, outputs look alike though the inputs need not.
+    ("07_dying_relu", lambda a: a.cosine * (
+        a.dead.size > 1 and not a.constant.all() and a.activation.lower()
+        not in ("hardsigmoid", "logsigmoid", "sigmoid", "softplus")), 0.9999,
+     "The samples look alike: the cosine of their activations is near 1.",
+     "Centre the inputs, fit the weight scale to the function (He's for "
+     "ReLU), set the biases to 0, or add batch norm."),
+    # Where samples look alike, about as many units are always on.
+    ("07_dying_relu", lambda a: a.dead.mean() * (
+        a.dead.mean() > 3 * a.always_on.mean() and not a.cosine > 0.9), 1 / 3,
+     "{} of the units are dead: no sample sends them a gradient.",
+     "Start anew with a smaller learning rate, clipping, centred inputs or "
+     "batch norm; Leaky ReLU alone keeps units alive but hardly helps."),
+    ("02_nonlinearity", lambda a: a.always_on.mean() * (
+        not a.is_output and not a.constant.all()), 0.9,
+     "{} of the units are always on: the layer is as good as linear.",
+     "Set the biases to 0, centre the inputs or add batch norm."),
+)
+
+
+def health_report(model, x, loss=None):
+    """Measure a model's layers, and say what is wrong and what may help.
+
+    model, x, loss and the errors are those of `layers`, but the model is one
+    nn.Module. Give 20 different samples at least, better some hundred.
+
+    Returns a HealthReport. What it finds, and why at these limits:
+
+    * pre-activations that are nan or infinite;
+    * saturated: more than half of a layer's pre-activations; in sigmoid
+      networks that trained well it was a quarter (chapter 03). An activation
+      that is the model's output may saturate, or be linear;
+    * all units of a layer dead;
+    * samples that look alike: a cosine above 0.9999, so that they differ by
+      1 or 2 % of their length. From PyTorch's start ReLU passes it in about
+      the eighth layer (chapter 07);
+    * more than a third of a layer's units dead, three times as many as are
+      always on, at a cosine up to 0.9. Up to a quarter cost little (chapter
+      07), and up to ten random layers of 16 units and more hardly reach a
+      third;
+    * more than nine tenths of a layer's units always on;
+    * a gradient norm in the first layer of less than 1/100, or more than 100
+      times, that in the last. Networks with less, from PyTorch's start, were
+      slow under plain gradient descent or did not learn (chapter 04). The
+      factor per layer is the median slope over all pairs of layers (Theil
+      1950, Sen 1968), so that an odd layer decides nothing; it is taken to
+      the whole depth. Fewer than three layers are not judged, nor are
+      networks with one of the first three faults, which disturb the
+      gradient as well.
+
+    Norms of whole layers are compared, since weights of variance c / fan-in
+    multiply these by the same factor whatever the widths.
+
+    >>> _ = torch.manual_seed(0)
+    >>> model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
+    >>> _ = nn.init.constant_(model[0].bias[:4], -9.0)
+    >>> health_report(model, torch.randn(100, 2))
+    layer type units dead  on zero flat  grad  cos
+    1     ReLU     8  50% 12%  60%   0% 2e-02 0.86
+    <BLANKLINE>
+    1: 50% of the units are dead: no sample sends them a gradient. Start
+    anew with a smaller learning rate, clipping, centred inputs or batch
+    norm; Leaky ReLU alone keeps units alive but hardly helps. See chapter
+    07.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError("model must be an nn.Module, such as result.network("
+                        f"seed, rate), got {type(model).__name__}")
+    with torch.inference_mode(False), torch.enable_grad():
+        found = _module_layers(model, x, loss or _mean_squared_output)
+    samples = len(x) if (x != x[:1]).any() else 1
+    faults = defaultdict(list)
+    for layer in found:
+        for rule in _RULES[:None if samples >= _MANY else -2]:
+            if rule[1](layer) > rule[2]:
+                faults[rule].append(layer)
+                break
+    findings = [
+        Finding(", ".join(layer.name for layer in ill), problem.format(
+            "Up to " * (len(ill) > 1) + f"{max(map(measure, ill)):.0%}"),
+            remedy, chapter)
+        for (chapter, measure, _, problem, remedy), ill in faults.items()]
+    if faults.keys().isdisjoint(_RULES[:3]):
+        findings += _gradient_findings(found)
+    return HealthReport(found, findings, samples)
+
+
+def _gradient_findings(found):
+    found = [layer for layer in found if 0 < layer.gradient_norm < np.inf]
+    logs = np.log([layer.gradient_norm for layer in found])
+    i, j = np.triu_indices(len(logs), 1)
+    step = np.median((logs[i] - logs[j]) / (j - i)) if len(logs) > 2 else 0
+    total = step * (len(logs) - 1)
+    if abs(total) > np.log(100):
+        yield Finding(
+            f"{found[0].name} to {found[-1].name}",
+            f"Going back, the gradient {'grows' if step > 0 else 'shrinks'} "
+            f"by a factor of about {np.exp(step):.2g} a layer, "
+            f"{np.exp(total):.0e} in all.",
+            "Fit the weight scale to the function (He's for ReLU, small in "
+            "residual branches), or add batch norm.",
+            "05_exploding_gradients" if step > 0 else "04_vanishing_gradients")
+
+
 def _mean_squared_output(output):
     if not isinstance(output, torch.Tensor):
         raise TypeError(
@@ -487,6 +697,8 @@ def _module_layers(model, x, loss):
             *name, *(_by_unit(t, axis) for t in (z, a, slope, gradient))))
         if z.shape[:1] != x.shape[:1]:
             found[-1].cosine = np.float64(np.nan)
+    found[-1].is_output = isinstance(output, torch.Tensor) and torch.equal(
+        output.detach().flatten().to(a), a.flatten())
     return found
 
 
@@ -602,6 +814,7 @@ def _layer(name, activation, z, a, slope, gradient):
     """Return the Layer of tensors (..., samples, positions, units)."""
     z, a, slope, gradient = (t.detach().cpu().double()
                              for t in (z, a, slope, gradient))
+    largest = _LARGEST_SLOPES.get(activation.lower(), 0)
     # nan equals nothing, so it makes a unit neither dead nor anything else.
     broken = ~z.isfinite()
     slope, outputs = (t.masked_fill(broken, torch.nan).flatten(-3, -2)
@@ -610,6 +823,7 @@ def _layer(name, activation, z, a, slope, gradient):
         dead(slope), always_on(slope), constant(outputs),
         (a == 0).double().mean((-3, -2, -1)),
         broken.double().mean((-3, -2, -1)),
+        (slope.abs() < largest / 100).double().mean((-2, -1)),
         _norm(gradient.flatten(-3)).squeeze(-1),
         _mean_cosine(a.flatten(-2)))
     return Layer(name, activation, *(t.numpy()[()] for t in measured))
