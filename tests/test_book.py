@@ -58,7 +58,8 @@ def test_no_source_shows_through(pages, name):
     for node in article.find_all(["script", "pre", "code"]):
         node.extract()
     text = article.get_text()
-    for trace in (":::", "{cite", "{doc}", "{num", "](", "TODO", "Traceback"):
+    for trace in (":::", "{cite", "{doc}", "{num", "{term", "](", "TODO",
+                  "Traceback"):
         assert trace not in text, f"{trace!r} shows on the page"
 
 

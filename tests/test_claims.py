@@ -19,12 +19,31 @@ ROW = re.compile(
 )
 
 
-def rows():
-    """Return the ledger's rows, from what chapter 10 stores."""
+def table():
+    """Return the lines of the ledger, from what chapter 10 stores."""
     cells = notebooks.read(LEDGER).cells
-    table = next(cell for cell in cells if cell.id == "ledger-table")
-    lines = table.outputs[0].data["text/plain"].splitlines()[1:]
-    return [(line, ROW.match(line)) for line in lines]
+    cell = next(cell for cell in cells if cell.id == "ledger-table")
+    return cell.outputs[0].data["text/plain"].splitlines()[1:]
+
+
+def rows():
+    """Return (line, match) for each line that is not of a condition."""
+    return [
+        (line, ROW.match(line))
+        for line in table()
+        if not line.startswith("   ")
+    ]
+
+
+def condition(number):
+    """Return the words below a claim's row, joined."""
+    words, current = [], None
+    for line in table():
+        if found := ROW.match(line):
+            current = int(found["claim"])
+        elif current == number:
+            words.append(line.strip())
+    return " ".join(words)
 
 
 def row(number):
@@ -81,6 +100,12 @@ def test_verdict_follows_from_the_tests_of_the_row(number):
     passed, tests = int(found["passed"]), int(found["tests"])
     wanted = {0: "does not hold", tests: "holds"}.get(passed, "holds if")
     assert found["verdict"] == wanted
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_condition_stands_below_holds_if_and_nowhere_else(number):
+    wanted = row(number)["verdict"] == "holds if"
+    assert bool(re.match(r"if \w+ \w+", condition(number))) == wanted
 
 
 @pytest.mark.parametrize("number", NUMBERS)
