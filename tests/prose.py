@@ -1,4 +1,11 @@
-"""What the chapters and reference pages say in words, and how to check it."""
+"""What the chapters and reference pages say in words, and how to check it.
+
+Numbers are looked up among the outputs of a whole chapter, so some faults
+pass. A whole number is weakly guarded: another output may well be, or round
+to, the same one, and a setting in the code will do. A number without a sign
+agrees with an output of either sign. The tests beside the chapters' results
+guard what these let through.
+"""
 
 import ast
 import re
@@ -78,7 +85,8 @@ def forms(names):
     """Return the words that use an entry."""
     found = [*names, *FORMS.get(names[0], ())]
     return found + [
-        name + ("es" if name.endswith(("s", "x", "tch")) else "s")
+        re.sub("(?<![aeiou])y$", "ie", name)
+        + ("es" if name.endswith(("s", "x", "tch")) else "s")
         for name in names
     ]
 
@@ -87,7 +95,6 @@ class Use(NamedTuple):
     """Hold one use of an entry: where, in which words, and if as a link."""
 
     cell: str
-    at: int
     text: str
     entry: str
     linked: bool
@@ -119,7 +126,7 @@ def uses(nb, entries):
                 entry = targets.get((m["to"] or m["text"]).lower())
             else:
                 entry = words.get(m[0]) or words[m[0][0].lower() + m[0][1:]]
-            yield Use(cell.id, m.start(), m[0], entry, linked)
+            yield Use(cell.id, m[0], entry, linked)
 
 
 def link(text, entry, entries):
@@ -200,9 +207,9 @@ def numbers(text):
 def said(source):
     """Return the numbers that the prose of some Markdown states.
 
-    Not those in words, titles, code, citations or links, nor the number of
-    a claim or chapter. In math, only a number that stands alone or behind
-    an equals sign.
+    Left out are numbers in words, titles, tables, code, citations, links and
+    the answers of a quiz, and that of a claim or chapter. In math, only a
+    number counts that stands alone, or at the end behind = or \\approx.
     """
     text = prose(LABELS.sub("", source), keep="math")
     found = []

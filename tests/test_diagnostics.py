@@ -301,7 +301,7 @@ def test_bad_arguments_of_random_networks(arguments, message):
 
 
 def test_bad_arguments_of_the_theory():
-    with pytest.raises(TypeError, match="rng must be a Generator .* got 0"):
+    with pytest.raises(TypeError, match="rng must be a Generator .* got int"):
         random_networks(**RANDOM | {"rng": 0})
     for q in (-1.0, np.nan, "a"):
         with pytest.raises(ValueError, match="q must be at least 0"):
@@ -1282,6 +1282,24 @@ def test_dead_units_count_where_samples_differ(weights, biases, expected):
     layer, = layers(model, x)
     assert layer.dead.mean() == 0.5 and layer.cosine < 0.9999
     assert found(model, x) == expected
+
+
+# What is left of a layer is alike in all samples, or nearly so.
+@pytest.mark.parametrize(("dead", "weights", "samples", "expected"), [
+    (3, [1], 40, "75% of the units are dead"),
+    (3, [1], 19, "The samples look alike"),
+    (5, [1] * 3, 40, "The samples look alike"),
+    (6, [0.3, -0.3], 40, "75% of the units are dead"),
+    (5, [0.3, -0.3, 0.3], 40, None),
+])
+def test_many_dead_units_count_at_any_cosine(dead, weights, samples, expected):
+    model = dense([[0.0]] * dead + [[float(w)] for w in weights],
+                  [-1.0] * dead + [1.1] * len(weights), nn.ReLU())
+    x = torch.linspace(-1, 1, samples, dtype=torch.float64)[:, None]
+    report = health_report(model, x)
+    assert report.layers[0].cosine > 0.9
+    assert [f.problem.split(":")[0] for f in report.findings] == (
+        [expected] if expected else [])
 
 
 def test_a_convolutional_network_of_bad_scale():

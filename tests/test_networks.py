@@ -516,18 +516,43 @@ def test_training_modules_leaves_everything_else_alone(spirals):
     assert global_state() == before
 
 
+SHARED = nn.Linear(2, 2)
+
+
 @pytest.mark.parametrize("build, error, message", [
     (lambda: F.relu, TypeError, r"nn.Linear\(2, 3\), got function"),
     (lambda: nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), ValueError,
-     "parameters only, such as nn.LayerNorm, got BatchNorm1d.* at '1'"),
+     "no buffers.* got 1.num_batches_tracked, 1.running_mean, 1.running_var"),
     (lambda: nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.1)), ValueError,
-     "got Dropout.* at '1'"),
+     "no dropout; got 1 in"),
+    (lambda: nn.Dropout(0.1), ValueError, "no dropout; got the top in"),
+    (nn.ReLU, ValueError, r"trained parameters only, .* got none in ReLU\(\)"),
+    (lambda: nn.Sequential(nn.Linear(2, 2).requires_grad_(False)),
+     ValueError, "frozen.* got 0.bias, 0.weight in"),
+    (lambda: nn.Sequential(*[nn.Linear(2, 2)] * 2), ValueError,
+     "shared.* got 1.bias, 1.weight in"),
     (lambda: nn.Linear(2, 3), ValueError,
-     r"\(2, 2\) to logits \(2, 2\), got \(2, 3\)"),
+     r"\(2, 2\) of torch.float64 to logits \(2, 2\), got \(2, 3\)"),
+    (lambda: nn.Linear(3, 2), ValueError,
+     r"\(2, 2\) of .* to logits \(2, 2\); it failed: "),
+    (lambda: nn.Linear(2, int(2 + torch.initial_seed())), ValueError,
+     "must be alike, .* failed: stack expects"),
+    (lambda: nn.LSTM(2, 2), ValueError, "to logits .*; it failed: "),
+    (lambda: SHARED, ValueError, "a new module.* the same ones again"),
+    (lambda: nn.Sequential(nn.Linear(2, 2), SHARED), ValueError,
+     "a new module.* the same ones again"),
 ])
 def test_modules_that_do_not_fit_are_named(spirals, build, error, message):
     with pytest.raises(error, match=message):
         networks.train_modules(build, spirals)
+
+
+def test_a_module_that_someone_else_holds_is_left_alone(spirals):
+    model = nn.Linear(2, 2)
+    before = model.weight.detach().clone()
+    networks.train_modules(lambda: model, spirals, seeds=1, epochs=1)
+    assert torch.equal(model.weight, before)
+    assert model.weight.dtype == torch.float32
 
 
 def test_modules_share_the_checks_of_train(spirals):

@@ -73,6 +73,8 @@ TINY = [
     (["dying ReLU"], "  It dies.\n"),
     (["activation"], "  What it passes on.\n"),
     (["activation function"], "  ReLU.\n"),
+    (["boundary"], "  Where classes meet.\n"),
+    (["array"], "  Numbers.\n"),
 ]
 
 
@@ -111,6 +113,15 @@ def written(*sources):
             [
                 "text-0: link the first use of 'activation functions': "
                 "{term}`activation functions <activation function>`"
+            ],
+        ),
+        (
+            ["Boundaries of arrays"],
+            [
+                "text-0: link the first use of 'Boundaries': "
+                "{term}`Boundaries <boundary>`",
+                "text-0: link the first use of 'arrays': "
+                "{term}`arrays <array>`",
             ],
         ),
         (

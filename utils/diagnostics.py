@@ -21,9 +21,11 @@ For one layer:
   different samples. Near 1, the layer hardly tells its inputs apart.
 * non-finite fraction: the share of its pre-activations that are nan or
   infinite. A unit with one of them is not dead, always-on or constant.
-* saturated fraction: for functions that are flat at both ends (sigmoid, tanh
-  and their relatives), the share of its pre-activations at which the slope
-  is below 1 % of the function's largest; 0 for all others.
+* saturated fraction: for sigmoid, tanh and their relatives Hardsigmoid,
+  Hardtanh and Softsign, which are flat at both ends, the share of its
+  pre-activations at which the slope is below 1 % of the function's largest.
+  It is 0 for all others, and for ReLU6, which is flat at both ends but made
+  to be so below 0, as ReLU is.
 
 For networks at random: the weight scale c is fan-in times the variance of a
 weight, q the mean square of a layer's pre-activations, and chi the factor
@@ -56,7 +58,7 @@ from torch.overrides import TorchFunctionMode
 
 from . import activations as act
 from . import networks
-from .networks import _choice, _positive, _whole
+from .networks import _choice, _instance, _positive, _whole
 
 # The modules that map each number on its own, and so have a slope.
 _MODULES = (
@@ -66,7 +68,7 @@ _MODULES = (
     nn.Softshrink, nn.Softsign, nn.Tanh, nn.Tanhshrink, nn.Threshold,
     networks.ReLUSquared)
 _FUNCTIONS = {module.__name__.lower() for module in _MODULES}
-# The largest slopes of the functions that are flat at both ends.
+# The largest slopes of the functions that are flat at both ends, not ReLU6.
 _LARGEST_SLOPES = {"hardsigmoid": 1 / 6, "hardtanh": 1, "sigmoid": 1 / 4,
                    "softsign": 1, "tanh": 1}
 
@@ -163,9 +165,9 @@ class HealthReport:
                    "layer, no samples alike, no vanishing or exploding "
                    "gradient.")
         if self.samples < _MANY:
-            yield (f"Different samples: {self.samples}. Give {_MANY} or more; "
-                   "over fewer, shares of dead and always-on units say little "
-                   "and are not judged.")
+            yield (f"Samples: {self.samples} (1 where all are equal). Give "
+                   f"{_MANY} or more: among fewer, chance alone makes units "
+                   "dead or always on, so these shares are not judged.")
 
     def __repr__(self):
         """Return the table and the sentences, in lines of up to 72."""
@@ -337,7 +339,8 @@ def random_networks(activation, weight_scale, *, width, depth, draws, rng,
     width = _whole("width", width, 1)
     depth = _whole("depth", depth, 1)
     draws = _whole("draws", draws, 1)
-    _check_generator(rng)
+    _instance("rng", rng, np.random.Generator,
+              "a Generator such as np.random.default_rng(0)")
     x = np.ones(width) if x is None else np.asarray(x, dtype=np.float64)
     if x.shape not in ((width,), (1, width), (2, width)):
         raise ValueError(f"x must have the shape ({width},) or (2, {width}), "
@@ -439,7 +442,8 @@ def born_dead_simulation(width, depth, draws, rng, inputs=(1.0,)):
     """
     width, depth = _whole("width", width, 1), _whole("depth", depth)
     draws = _whole("draws", draws, 1)
-    _check_generator(rng)
+    _instance("rng", rng, np.random.Generator,
+              "a Generator such as np.random.default_rng(0)")
     x = np.asarray(inputs, dtype=np.float64)
     if x.ndim != 1 or x.size == 0 or not (np.isfinite(x) & (x != 0)).all():
         raise ValueError("inputs must be numbers other than 0, such as "
@@ -500,9 +504,7 @@ def layers(model, x, loss=None):
         loss = loss or _mean_squared_output
         if isinstance(model, networks.Networks):
             return _network_layers(model, x, loss)
-        if not isinstance(model, nn.Module):
-            raise TypeError("model must be an nn.Module or Networks, got "
-                            f"{type(model).__name__}")
+        _instance("model", model, nn.Module, "an nn.Module or Networks")
         return _module_layers(model, x, loss)
 
 
@@ -510,7 +512,7 @@ def layers(model, x, loss=None):
 _MANY = 20
 # A chapter, what to measure in a layer, above which limit it is a fault,
 # problem and remedy. A layer has the first fault that fits; only with many
-# samples are the last two judged.
+# samples are the fourth and the last judged.
 _RULES = (
     ("05_exploding_gradients", lambda a: a.nonfinite_fraction, 0,
      "{} of the pre-activations are nan or infinite.",
@@ -521,6 +523,14 @@ _RULES = (
     ("07_dying_relu", lambda a: a.dead.all(), 1 / 2,
      "All units are dead: no gradient passes, for any of the samples.",
      "Start anew with He's weights, biases of 0 and a smaller learning rate."),
+    # Where samples look alike, about as many units are always on. But where
+    # few units are left, samples look alike because of that.
+    ("07_dying_relu", lambda a: a.dead.mean() * (
+        a.dead.mean() >= 3 / 4 or a.dead.mean() > 3 * a.always_on.mean()
+        and not a.cosine > 0.9), 1 / 3,
+     "{} of the units are dead: no sample sends them a gradient.",
+     "Start anew with a smaller learning rate, clipping, centred inputs or "
+     "batch norm; Leaky ReLU alone keeps units alive but hardly helps."),
     # Where f(0) is not 0, outputs look alike though the inputs need not.
     ("07_dying_relu", lambda a: a.cosine * (
         a.dead.size > 1 and not a.constant.all() and a.activation.lower()
@@ -528,12 +538,6 @@ _RULES = (
      "The samples look alike: the cosine of their activations is near 1.",
      "Centre the inputs, fit the weight scale to the function (He's for "
      "ReLU), set the biases to 0, or add batch norm."),
-    # Where samples look alike, about as many units are always on.
-    ("07_dying_relu", lambda a: a.dead.mean() * (
-        a.dead.mean() > 3 * a.always_on.mean() and not a.cosine > 0.9), 1 / 3,
-     "{} of the units are dead: no sample sends them a gradient.",
-     "Start anew with a smaller learning rate, clipping, centred inputs or "
-     "batch norm; Leaky ReLU alone keeps units alive but hardly helps."),
     ("02_nonlinearity", lambda a: a.always_on.mean() * (
         not a.is_output and not a.constant.all()), 0.9,
      "{} of the units are always on: the layer is as good as linear.",
@@ -551,27 +555,34 @@ def health_report(model, x, loss=None):
 
     * pre-activations that are nan or infinite;
     * saturated: more than half of a layer's pre-activations; in sigmoid
-      networks that trained well it was a quarter (chapter 03). An activation
-      that is the model's output may saturate, or be linear;
+      networks that trained well it was a quarter (chapter 03). Exempt: an
+      activation that is the model's output;
     * all units of a layer dead;
-    * samples that look alike: a cosine above 0.9999, so that they differ by
-      1 or 2 % of their length. From PyTorch's start ReLU passes it in about
-      the eighth layer (chapter 07);
     * more than a third of a layer's units dead, three times as many as are
       always on, at a cosine up to 0.9. Up to a quarter cost little (chapter
       07), and up to ten random layers of 16 units and more hardly reach a
-      third;
-    * more than nine tenths of a layer's units always on;
-    * a gradient norm in the first layer of less than 1/100, or more than 100
-      times, that in the last. Networks with less, from PyTorch's start, were
-      slow under plain gradient descent or did not learn (chapter 04). The
-      factor per layer is the median slope over all pairs of layers (Theil
-      1950, Sen 1968), so that an odd layer decides nothing; it is taken to
-      the whole depth. Fewer than three layers are not judged, nor are
-      networks with one of the first three faults, which disturb the
-      gradient as well.
+      third. Or three quarters dead, at any cosine: the few units left make
+      samples look alike. Exempt: all layers, if there are fewer than 20
+      samples or all are equal;
+    * samples that look alike: a cosine above 0.9999. Two vectors of length 1
+      at this cosine are sqrt(2 (1 - 0.9999)) = 1.4 % of it apart. From
+      PyTorch's start ReLU passes it in about the eighth layer (chapter 07).
+      Exempt: a layer of one unit; one whose units are all constant, since a
+      fault before it or equal samples make it so; and sigmoid, Hardsigmoid,
+      LogSigmoid and softplus, whose outputs at 0 have a size of their own;
+    * more than nine tenths of a layer's units always on. Exempt: the model's
+      output, all constant layers, and all layers as under dead units;
+    * a fitted gradient norm in the first layer of less than 1/100, or more
+      than 100 times, that in the last. Networks with less, from PyTorch's
+      start, were slow under plain gradient descent or did not learn (chapter
+      04). Fitted means on a line through the logarithms of the layers' norms;
+      its slope is the median over all pairs of layers (Theil 1950, Sen
+      1968), so that an odd layer decides nothing. Exempt: layers whose norm
+      is 0, nan or infinite, fewer than three others, and networks with one
+      of the first three faults, which disturb the gradient as well.
 
-    Norms of whole layers are compared, since weights of variance c / fan-in
+    A layer has the first fault of these that fits, besides the last. Norms
+    of whole layers are compared, since weights of variance c / fan-in
     multiply these by the same factor whatever the widths.
 
     >>> _ = torch.manual_seed(0)
@@ -586,15 +597,15 @@ def health_report(model, x, loss=None):
     norm; Leaky ReLU alone keeps units alive but hardly helps. See chapter
     07.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError("model must be an nn.Module, such as result.network("
-                        f"seed, rate), got {type(model).__name__}")
+    _instance("model", model, nn.Module,
+              "an nn.Module, such as result.network(seed, rate)")
     with torch.inference_mode(False), torch.enable_grad():
         found = _module_layers(model, x, loss or _mean_squared_output)
     samples = len(x) if (x != x[:1]).any() else 1
     faults = defaultdict(list)
+    rules = _RULES if samples >= _MANY else (*_RULES[:3], _RULES[4])
     for layer in found:
-        for rule in _RULES[:None if samples >= _MANY else -2]:
+        for rule in rules:
             if rule[1](layer) > rule[2]:
                 faults[rule].append(layer)
                 break
@@ -709,9 +720,7 @@ def _check_samples(x):
 
 
 def _check(model, x):
-    if not isinstance(x, torch.Tensor):
-        raise TypeError("x must be a tensor such as torch.as_tensor(data), "
-                        f"got {type(x).__name__}")
+    _instance("x", x, torch.Tensor, "a tensor such as torch.as_tensor(data)")
     _check_samples(x)
     if any(map(is_lazy, [*model.parameters(), *model.buffers()])):
         raise ValueError("model has lazy layers without weights yet: call it "
@@ -805,8 +814,7 @@ def _by_unit(tensor, axis):
     """Return it as (samples, positions, units)."""
     if tensor.ndim < 2:
         return tensor.reshape(-1, 1, 1)
-    if axis is None:
-        axis = 1 if tensor.ndim > 3 else -1
+    axis = axis or (1 if tensor.ndim > 3 else -1)
     return tensor.movedim(axis, -1).unsqueeze(1).flatten(1, -2)
 
 
@@ -843,12 +851,6 @@ def _mean_cosine(vectors):
     total = (vectors / norms.where(norms != 0, 1)).sum(-2).square().sum(-1)
     pairs = torch.where(count > 1, count * (count - 1), torch.nan)
     return (total - count) / pairs
-
-
-def _check_generator(rng):
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError("rng must be a Generator such as "
-                        f"np.random.default_rng(0), got {rng!r}")
 
 
 def _function(activation):

@@ -14,7 +14,7 @@ import torch
 from IPython import get_ipython
 from IPython.display import clear_output
 from torch import nn
-from torch.func import functional_call, vmap
+from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -126,8 +126,7 @@ class Networks:
 
     def __repr__(self):
         """Return the shape, no arrays."""
-        sizes = [w.shape[2] for w in self.weights] + [
-            self.weights[-1].shape[3]]
+        sizes = [w.shape[2] for w in self.weights] + [self.biases[-1].shape[2]]
         return (f"{type(self).__name__}({'-'.join(map(str, sizes))} "
                 f"{self.activation}, {len(self.seeds)} seeds x "
                 f"{len(self.learning_rates)} learning rates)")
@@ -420,8 +419,10 @@ def train_modules(build, dataset, *, seeds=10, learning_rates=0.01,
     build: a function without arguments that returns a new nn.Module, which
         maps (N, features) to the logits (N, classes). It is called after
         torch.manual_seed(seed), once for each seed, with dtype as torch's
-        default type, and always gives the same structure. The modules hold
-        parameters only: no buffers (batch normalisation), and no dropout.
+        default type, and always gives the same structure. What the modules
+        hold is trained, each number in one place only: no buffers (batch
+        normalisation) or other tensors, no frozen or shared parameters, and
+        no dropout.
 
     The other arguments are those of `train`. A seed's np.random.default_rng
     draws each epoch's order of the samples. torch.func.vmap lets one call
@@ -443,23 +444,30 @@ def train_modules(build, dataset, *, seeds=10, learning_rates=0.01,
     try:
         torch.set_default_dtype(dtype)
         with torch.random.fork_rng(devices=()):
-            modules = [_built(build, seed).to(dtype) for seed in seeds]
+            modules = [_built(build, seed) for seed in seeds]
     finally:
         torch.set_default_dtype(default)
+    held = [id(p) for module in modules for p in module.parameters()]
+    if len(set(held)) < len(held):
+        raise ValueError("build must make a new module, with new parameters, "
+                         "at each call; it gave the same ones again")
+    skeleton = copy.deepcopy(modules[0]).to("meta", dtype)
     x = torch.as_tensor(dataset.x_train[:2], dtype=dtype)
-    if (given := modules[0](x).shape) != (len(x), dataset.classes):
-        raise ValueError(
-            f"build's module must map x of shape {tuple(x.shape)} to logits "
-            f"{(len(x), dataset.classes)}, got {tuple(given)}")
-    names = [name for name, _ in modules[0].named_parameters()]
-    parameters = [
-        torch.stack([module.get_parameter(name).detach()
-                     for module in modules])
-        .repeat_interleave(len(rates), 0).requires_grad_() for name in names]
-    skeleton = modules[0].to("meta")
-    call = _stacked(skeleton, dict(zip(names, parameters)))
+    wanted = (f"build's modules must be alike, and map x {tuple(x.shape)} of "
+              f"{dtype} to logits {(len(x), dataset.classes)}")
+    try:
+        parameters = {
+            name: p.detach().to(dtype).repeat_interleave(len(rates), 0)
+            .requires_grad_()
+            for name, p in stack_module_state(modules)[0].items()}
+        call = _stacked(skeleton, parameters)
+        given = tuple(call(x.expand(len(seeds) * len(rates), -1, -1)).shape)
+    except Exception as error:
+        raise ValueError(f"{wanted}; it failed: {error}") from error
+    if given[1:] != (len(x), dataset.classes):
+        raise ValueError(f"{wanted}, got {given[1:]}")
     curves, _ = _descend(
-        dataset, seeds, rates, parameters,
+        dataset, seeds, rates, list(parameters.values()),
         lambda x, training=False: (call(x), []), epochs=epochs,
         batch_size=batch_size, optimizer=optimizer, progress=progress,
         rngs=[np.random.default_rng(seed) for seed in seeds])
@@ -468,21 +476,24 @@ def train_modules(build, dataset, *, seeds=10, learning_rates=0.01,
     return ModulesResult(
         skeleton, seeds, rates, optimizer,
         {name: p.detach().unflatten(0, shape)
-         for name, p in zip(names, parameters)}, **curves)
+         for name, p in parameters.items()}, **curves)
 
 
 def _built(build, seed):
     torch.manual_seed(seed)
     module = build()
-    if not isinstance(module, nn.Module):
-        raise TypeError("build must return an nn.Module, such as "
-                        f"nn.Linear(2, 3), got {type(module).__name__}")
-    for name, part in module.named_modules():
-        if isinstance(part, nn.modules.dropout._DropoutNd) or list(
-                part.buffers(recurse=False)):
-            raise ValueError(
-                "build must make modules of parameters only, such as "
-                f"nn.LayerNorm, got {part} at {name or 'the top'!r}")
+    _instance("what build returns", module, nn.Module,
+              "an nn.Module such as nn.Linear(2, 3)")
+    trained = {n for n, p in module.named_parameters() if p.requires_grad}
+    held = {*module.state_dict(), *dict(module.named_buffers())}
+    unfit = sorted(held - trained) + [
+        name or "the top" for name, part in module.named_modules()
+        if isinstance(part, nn.modules.dropout._DropoutNd)]
+    if unfit or not trained:
+        raise ValueError(
+            "build's module must hold trained parameters only, as nn.Linear "
+            "and nn.LayerNorm do: no buffers, frozen or shared parameters, "
+            f"and no dropout; got {', '.join(unfit) or 'none'} in {module}")
     return module
 
 
@@ -507,9 +518,7 @@ def _member(result, seed, learning_rate):
 def _check_training(dataset, seeds, learning_rates, epochs, batch_size,
                     optimizer, dtype):
     """Return seeds and learning rates as tuples."""
-    if not isinstance(dataset, Dataset):
-        raise TypeError("dataset must be a Dataset such as data.digits(), "
-                        f"got {type(dataset).__name__}")
+    _instance("dataset", dataset, Dataset, "a Dataset such as data.digits()")
     _choice("optimizer", optimizer, OPTIMIZERS)
     if dtype not in (torch.float64, torch.float32):
         raise ValueError("dtype must be torch.float64 or torch.float32, "
@@ -529,8 +538,11 @@ def _descend(dataset, seeds, rates, parameters, forward, *, epochs,
     """Train the parameters in place; return the curves and the snapshots.
 
     parameters: tensors (S * R, ...), one entry for each seed and rate.
-    forward(x, training) maps x (S * R, N, features) to the logits and a list
-    of (pre-activation, activation).
+    forward(x, training) maps x (S * R, N, features) to the logits
+    (S * R, N, classes) and a list of (pre-activation, activation), each
+    (S * R, N, width). A loss is a mean over N, the penalty a sum over the
+    width and a mean over N. S * R stays; only the gradient is taken of a sum
+    over it. The curves have S and R as their last two axes.
     """
     direction, remembered = OPTIMIZERS[optimizer]
     shape = len(seeds), len(rates)
@@ -593,8 +605,7 @@ def _descend(dataset, seeds, rates, parameters, forward, *, epochs,
         "train_loss": (train_loss / len(x_train)).unflatten(1, shape).numpy(),
         "test_accuracy": (right / len(y_test)).unflatten(1, shape).numpy(),
         "diverged": ~finite.unflatten(0, shape).numpy(),
-        "gradient_norm": torch.stack(norms).unflatten(1, shape).numpy()
-        if norms else np.zeros((0, *shape))}, kept
+        "gradient_norm": np.array(norms).reshape(-1, *shape)}, kept
 
 
 def _members(kinds):
@@ -624,7 +635,11 @@ def _forward(x, activation, residual, now, training=False):
 
 
 def _clipped(gradients, max_norm, norms):
-    """Return the gradients as clip_grad_norm_ leaves them; note the norms."""
+    """Return the gradients as clip_grad_norm_ leaves them; note the norms.
+
+    The gradients are (S * R, ., .). A norm is over all their numbers but
+    along the first axis, so that each network has its own: (S * R,).
+    """
     norm = torch.stack([g.flatten(1).norm(dim=1) for g in gradients])
     norms.append(norm.norm(dim=0))
     factor = (max_norm / (norms[-1] + 1e-6)).clamp(max=1).reshape(-1, 1, 1)
@@ -636,19 +651,16 @@ def _linear(own, layer):
     weight, bias = own["weights"][layer], own["biases"][layer]
     # nn.Linear would draw from torch's global random state.
     linear = nn.utils.skip_init(nn.Linear, *weight.shape, dtype=weight.dtype)
-    with torch.no_grad():
-        linear.weight.copy_(weight.T)
-        linear.bias.copy_(bias)
+    linear.load_state_dict({"weight": weight.T, "bias": bias})
     return linear
 
 
 def _batch_norm(own, layer):
     """Return a layer's batch normalisation as a torch module."""
-    scale, shift, mean, variance = (own[kind][layer] for kind in KINDS[3:])
-    norm = nn.BatchNorm1d(len(scale), dtype=scale.dtype)
-    norm.load_state_dict({"weight": scale, "bias": shift,
-                          "running_mean": mean, "running_var": variance},
-                         strict=False)
+    values = [own[kind][layer] for kind in KINDS[3:]]
+    norm = nn.BatchNorm1d(len(values[0]), dtype=values[0].dtype)
+    names = "weight", "bias", "running_mean", "running_var"
+    norm.load_state_dict(dict(zip(names, values)), strict=False)
     return norm
 
 
@@ -672,6 +684,11 @@ def _choice(name, value, known):
     return known[value]
 
 
+def _instance(name, value, kind, wanted):
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}")
+
+
 def _listed(values):
     return np.atleast_1d(values).tolist()
 
@@ -685,8 +702,7 @@ def _several(name, values, check):
 
 
 def _whole(name, value, low=0):
-    if (not isinstance(value, Integral) or isinstance(value, bool)
-            or value < low):
+    if type(value) is bool or not isinstance(value, Integral) or value < low:
         raise ValueError(f"{name} must be whole, at least {low}, such as "
                          f"{low + 1}, got {value!r}")
     return int(value)
