@@ -1,5 +1,8 @@
 """The rules for the notebooks in chapters/, and the tool that stores them.
 
+The solutions are stored like chapters, and each exercise is made from its
+solution, by the same command.
+
 ::
 
     python -m tests.notebooks execute [FILES]    run, normalise and store
@@ -30,8 +33,12 @@ from nbformat import NotebookNode
 from nbformat.validator import iter_validate
 from nbval.plugin import find_comment_markers, find_metadata_tags
 
+from utils import grading
+
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
+SOLUTIONS = CHAPTERS / "solutions"
+EXERCISES = CHAPTERS / "exercises"
 REPORTS = ROOT / "_build" / "html" / "reports"
 
 # The picture of README and landing page: a cell's output, and its copy.
@@ -46,7 +53,7 @@ METADATA = {
     },
     "language_info": {"name": "python"},
 }
-KEPT = ("mystnb", "tags")
+KEPT = ("mystnb", "nbgrader", "tags")
 STORED = ("image/png", "text/plain")
 NOT_COMPARED = {"explorer", "timing"}
 HIDDEN = {"hide-input", "remove-cell", "remove-input"}
@@ -54,6 +61,10 @@ TAGS = (
     NOT_COMPARED | HIDDEN | {"nbval-ignore-output", "raises-exception", "test"}
 )
 SECTIONS = ["Summary", "Quiz", "Further reading"]
+KINDS = {"on paper", "code", "prediction", "experiment"}
+SUBTITLE = re.compile(
+    r"## (\d)\. .+\n\n\*(★{1,3}) · ([a-z ]+) · (\d+) minutes\*\n"
+)
 MACHINE_PATH = re.compile(
     r"(?<![\w.])/(?:home|root|tmp|work|Users)\b|\bC:\\"
 )
@@ -68,6 +79,11 @@ class ExecutionError(Exception):
 def chapters():
     """Return the paths of the notebooks in chapters/, in reading order."""
     return sorted(CHAPTERS.glob("*.ipynb"))
+
+
+def solutions():
+    """Return the paths of the solutions, in reading order."""
+    return sorted(SOLUTIONS.glob("*.ipynb"))
 
 
 def read(path):
@@ -165,6 +181,10 @@ def _stored(outputs, count):
 def tags(cell):
     """Return the set of tags of `cell`."""
     return set(cell.metadata.get("tags", []))
+
+
+def _nbgrader(cell, key):
+    return cell.metadata.get("nbgrader", {}).get(key)
 
 
 def _texts(cell):
@@ -337,7 +357,8 @@ def _order(nb):
     for cell in nb.cells:
         if cell.cell_type == "markdown":
             told = True
-        elif "test" not in tags(cell):
+        # An answer and its check belong together.
+        elif "test" not in tags(cell) and not _nbgrader(cell, "grade"):
             if not told:
                 yield f"{cell.id}: no sentence before it says what to look for"
             told = False
@@ -388,6 +409,11 @@ def beats(nb):
         found.append(f"chapter: wants the H2 sections {', '.join(SECTIONS)}")
     if not any("explorer" in tags(cell) for cell in nb.cells):
         found.append("chapter: no cell is tagged explorer")
+    found += [
+        f"{cell.id}: has nbgrader's metadata, which belongs to exercises"
+        for cell in nb.cells
+        if "nbgrader" in cell.metadata
+    ]
     quizzes = [
         cell
         for cell in nb.cells
@@ -413,6 +439,11 @@ def _quiz(cell):
             "a quiz has three or more options, each <details><summary>answer"
             "</summary> explanation </details>"
         )
+    # JupyterLab shows the answers otherwise, and the text of formulas.
+    if "</details>\n<details>" in cell.source:
+        yield "a blank line is missing between two options"
+    if any(re.search(r"\$|\{\w+\}`", text) for o in options for text in o):
+        yield "an option holds a formula or a role; write plain text"
     starts = [
         re.match(r"\s*(Right|Not quite)?", explanation)[1]
         for _, explanation in options
@@ -421,6 +452,65 @@ def _quiz(cell):
         yield f"{starts.count('Right')} options are 'Right', wanted one"
     if None in starts:
         yield "each explanation starts with 'Right' or 'Not quite'"
+
+
+# --- rules for exercises, which are kept where the solutions are ---
+
+
+def classroom(nb):
+    """Return which rules for exercises the solutions `nb` break."""
+    title = nb.cells[0].source
+    if not re.match(r"# Solutions \d: ", title):
+        yield f"{nb.cells[0].id}: the title is '# Solutions N: topic'"
+    parts = []
+    for cell in nb.cells[1:]:
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            parts.append([cell])
+        elif parts:
+            parts[-1].append(cell)
+        yield from (f"{cell.id}: {p}" for p in _graded(cell))
+    subtitles = [SUBTITLE.match(part[0].source) for part in parts]
+    if None in subtitles:
+        yield (
+            f"{parts[subtitles.index(None)][0].id}: an exercise starts with "
+            "'## 1. Title' and '*★★ · code · 12 minutes*'"
+        )
+        return
+    if not 4 <= len(parts) <= 6:
+        yield f"notebook: {len(parts)} exercises, wanted four to six"
+    if [int(s[1]) for s in subtitles] != list(range(1, len(parts) + 1)):
+        yield "notebook: the exercises are not numbered 1, 2, 3 ..."
+    kinds = {s[3] for s in subtitles}
+    if kinds != KINDS:
+        yield f"notebook: kinds lacking or unknown: {sorted(kinds ^ KINDS)}"
+    minutes = sum(int(s[4]) for s in subtitles)
+    if f"about {minutes} minutes" not in title:
+        yield f"{nb.cells[0].id}: does not say 'about {minutes} minutes'"
+    for first, *others in parts:
+        if not any(_nbgrader(cell, "points") for cell in others):
+            yield f"{first.id}: nothing in this exercise has points"
+
+
+def _graded(cell):
+    if "nbgrader" not in cell.metadata:
+        return
+    if _nbgrader(cell, "grade_id") != cell.id:
+        yield "grade_id and id differ"
+    if _nbgrader(cell, "grade") and not _nbgrader(cell, "points"):
+        yield "is graded and has no points"
+    if _nbgrader(cell, "solution") and cell.cell_type == "markdown":
+        if not cell.source.startswith("<details><summary>Solution</summary>"):
+            yield "starts with <details><summary>Solution</summary>"
+    elif _nbgrader(cell, "solution"):
+        if "### BEGIN SOLUTION" not in cell.source:
+            yield "has no ### BEGIN SOLUTION"
+        if "hide-input" not in tags(cell):
+            yield "is not tagged hide-input"
+    elif _nbgrader(cell, "grade"):
+        if "### BEGIN HIDDEN TESTS" not in cell.source:
+            yield "has no ### BEGIN HIDDEN TESTS"
+    if not (_nbgrader(cell, "solution") or _nbgrader(cell, "locked")):
+        yield "is neither the student's nor locked"
 
 
 # --- rules for the book ---
@@ -471,16 +561,33 @@ def _execute(paths):
         start = time.perf_counter()
         nb = execute(path)
         path.write_text(dumps(nb), encoding="utf-8")
-        if path.stem == COVER[0]:
+        if path.stem == COVER[0] and path.parent == CHAPTERS:
             COVER_COPY.write_bytes(cover(nb))
+        if path.parent == SOLUTIONS:
+            exercise = dumps(grading.exercise(nb))
+            (EXERCISES / path.name).write_text(exercise, encoding="utf-8")
         print(f"{path.name}: stored, {time.perf_counter() - start:.0f} s")
 
 
+def stale(path):
+    """Return whether the exercise of the solutions at `path` is not theirs."""
+    exercise = EXERCISES / path.name
+    if not exercise.exists():
+        return True
+    wanted = dumps(grading.exercise(read(path)))
+    return exercise.read_text(encoding="utf-8") != wanted
+
+
 def _check(paths):
-    notebooks = {path.name: read(path) for path in paths}
+    notebooks = {f"{path.parent.name}/{path.name}": read(path)
+                 for path in paths}
     found = clashes(notebooks)
-    for name, nb in notebooks.items():
-        found += [f"{name}, {p}" for p in problems(nb) + beats(nb)]
+    for path, (name, nb) in zip(paths, notebooks.items(), strict=True):
+        solution = path.parent == SOLUTIONS
+        rules = classroom if solution else beats
+        found += [f"{name}, {p}" for p in [*problems(nb), *rules(nb)]]
+        if solution and stale(path):
+            found.append(f"{name}: its exercise is out of date: {TO_MEND}")
         if dumps(nb) != dumps(normalise(nb)):
             found.append(f"{name}: not as it is stored: {TO_MEND}")
         code = sum(cell.cell_type == "code" for cell in nb.cells)
@@ -515,7 +622,8 @@ def report(reports=REPORTS, root=ROOT):
 def main(arguments):
     """Run one of the three commands."""
     command, *files = arguments or ["help"]
-    paths = [Path(file) for file in files] or chapters()
+    paths = [Path(file) for file in files] or chapters() + solutions()
+    paths = [path.resolve() for path in paths]
     if command == "execute":
         try:
             _execute(paths)

@@ -20,7 +20,9 @@ ALT = "Two straight lines that meet at the origin, flat on its left."
 QUIZ = """**Which value is relu(-3)?**
 
 <details><summary>-3</summary> Not quite: negatives become 0. </details>
+
 <details><summary>0</summary> Right: the larger of 0 and -3. </details>
+
 <details><summary>3</summary> Not quite: that is the absolute value. </details>
 """
 
@@ -354,6 +356,15 @@ FAULTS = {
         source("quiz-two", QUIZ.replace("Not quite", "Right", 1)),
         "quiz-two: 2 options are 'Right', wanted one",
     ),
+    "quiz with options that JupyterLab runs together": (
+        source("quiz-two", QUIZ.replace("\n\n<details><summary>3",
+                                        "\n<details><summary>3")),
+        "quiz-two: a blank line is missing",
+    ),
+    "quiz with a formula": (
+        source("quiz-two", QUIZ.replace("absolute value", "value $|x|$")),
+        "quiz-two: an option holds a formula",
+    ),
     "quiz with a bare option": (
         source("quiz-two", QUIZ.replace("Not quite: neg", "Neg")),
         "quiz-two: each explanation starts with",
@@ -522,7 +533,7 @@ def test_check_exits_with_the_problem(tmp_path, capsys):
     path = write(tmp_path, "x = 1")
     with pytest.raises(SystemExit) as caught:
         notebooks.main(["check", str(path)])
-    assert "tiny.ipynb, cell-0: has no execution count" in str(caught.value)
+    assert "/tiny.ipynb, cell-0: has no execution count" in str(caught.value)
     assert "1 code cells; nbval compares all but 0" in capsys.readouterr().out
 
 
