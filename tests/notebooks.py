@@ -33,7 +33,7 @@ from nbformat import NotebookNode
 from nbformat.validator import iter_validate
 from nbval.plugin import find_comment_markers, find_metadata_tags
 
-from utils import grading
+from utils import exercises
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
@@ -60,7 +60,7 @@ HIDDEN = {"hide-input", "remove-cell", "remove-input"}
 TAGS = (
     NOT_COMPARED | HIDDEN | {"nbval-ignore-output", "raises-exception", "test"}
 )
-SECTIONS = ["Summary", "Quiz", "Further reading"]
+SECTIONS = ["Summary", "Quiz", "Exercises", "Further reading"]
 KINDS = {"on paper", "code", "prediction", "experiment"}
 SUBTITLE = re.compile(
     r"## (\d)\. .+\n\n\*(★{1,3}) · ([a-z ]+) · (\d+) minutes\*\n"
@@ -499,13 +499,16 @@ def _graded(cell):
     if _nbgrader(cell, "grade") and not _nbgrader(cell, "points"):
         yield "is graded and has no points"
     if _nbgrader(cell, "solution") and cell.cell_type == "markdown":
-        if not cell.source.startswith("<details><summary>Solution</summary>"):
-            yield "starts with <details><summary>Solution</summary>"
+        if not cell.source.startswith(":::{dropdown} Solution\n"):
+            yield "starts with :::{dropdown} Solution"
     elif _nbgrader(cell, "solution"):
         if "### BEGIN SOLUTION" not in cell.source:
             yield "has no ### BEGIN SOLUTION"
         if "hide-input" not in tags(cell):
             yield "is not tagged hide-input"
+        prompts = cell.metadata.get("mystnb", {})
+        if prompts.get("code_prompt_show") != "Solution":
+            yield "mystnb.code_prompt_show is not 'Solution'"
     elif _nbgrader(cell, "grade"):
         if "### BEGIN HIDDEN TESTS" not in cell.source:
             yield "has no ### BEGIN HIDDEN TESTS"
@@ -564,7 +567,7 @@ def _execute(paths):
         if path.stem == COVER[0] and path.parent == CHAPTERS:
             COVER_COPY.write_bytes(cover(nb))
         if path.parent == SOLUTIONS:
-            exercise = dumps(grading.exercise(nb))
+            exercise = dumps(exercises.exercise(nb))
             (EXERCISES / path.name).write_text(exercise, encoding="utf-8")
         print(f"{path.name}: stored, {time.perf_counter() - start:.0f} s")
 
@@ -574,7 +577,7 @@ def stale(path):
     exercise = EXERCISES / path.name
     if not exercise.exists():
         return True
-    wanted = dumps(grading.exercise(read(path)))
+    wanted = dumps(exercises.exercise(read(path)))
     return exercise.read_text(encoding="utf-8") != wanted
 
 

@@ -10,12 +10,15 @@ import yaml
 from bs4 import BeautifulSoup
 
 from tests.conftest import ROOT
-from tests.notebooks import chapters, read, tags
+from tests.notebooks import chapters, read, solutions, tags
 
 pytestmark = pytest.mark.built
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
-NAMES = [TOC["root"], *(entry["file"] for entry in TOC["chapters"])]
+NAMES = [TOC["root"]]
+for entry in TOC["chapters"]:
+    parts = [entry, *entry.get("sections", [])]
+    NAMES += [part["file"] for part in parts]
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src"}
 
 
@@ -102,3 +105,23 @@ def test_explorers_are_complete_and_light(pages, path):
         assert figure.img["src"] in data["frames"]
         for control in figure.find_all(["input", "select"]):
             assert control.find_parent("label").span.get_text().strip()
+
+
+@pytest.mark.parametrize("path", solutions(), ids=lambda path: path.stem)
+def test_solutions_are_one_click_away(pages, path):
+    cells = read(path).cells
+    page = pages[f"chapters/solutions/{path.stem}"].find("article")
+    hidden = [c for c in cells if "hide-input" in tags(c)]
+    assert len(page.select(".tag_hide-input details")) == len(hidden)
+    for details in page.find_all("details"):
+        assert not details.has_attr("open")
+    shown = pages[f"chapters/exercises/{path.stem}"].find("article")
+    assert not shown.find_all("details")
+    # What an exercise prints is for its reader to find out.
+    assert not shown.select(".cell_output")
+
+
+def test_each_chapter_leads_to_its_exercises(pages):
+    for path in solutions():
+        links = pages[f"chapters/{path.stem}"].find("article").select("a")
+        assert f"exercises/{path.stem}.html" in [a.get("href") for a in links]

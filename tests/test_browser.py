@@ -1,21 +1,32 @@
 """The built book in a real browser: what a reader meets."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from tests.conftest import HTML
 from utils.explorer import Control, Explorer
 
 pytestmark = pytest.mark.built
 
-WIDTHS = (1280, 390)
+WIDTHS = (320, 390, 768, 1280, 1920)
 THEMES = ("light", "dark")
 
+# What a test needs the page to hold.
+HOLDING = {
+    "page_name": "",
+    "explorer_page": 'class="explorer"',
+    "quiz_page": "<details><summary>",
+}
 
-def pages(site):
-    """Return the content pages of the book, as paths inside it."""
+
+def pages(site, holding):
+    """Return the pages of the book that hold a text, as paths inside it."""
     return sorted(
         str(path.relative_to(site))
-        for path in site.glob("chapters/*.html")
+        for path in site.glob("chapters/**/*.html")
+        if holding in path.read_text(encoding="utf-8")
     )
 
 
@@ -60,10 +71,9 @@ def open_page(browser, url, theme="light", width=1280, **options):
 
 
 def pytest_generate_tests(metafunc):
-    if "page_name" in metafunc.fixturenames:
-        from tests.conftest import HTML
-
-        metafunc.parametrize("page_name", pages(HTML) or ["not built"])
+    for name in HOLDING.keys() & set(metafunc.fixturenames):
+        found = pages(HTML, HOLDING[name])
+        metafunc.parametrize(name, found or ["not built"])
 
 
 def settle(page):
@@ -76,19 +86,12 @@ def settle(page):
 
 @pytest.mark.parametrize("scheme", ["http", "file"])
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", WIDTHS)
-def test_page_is_whole(
-    browser, server, site, page_name, width, theme, scheme
-):
+def test_page_is_whole(browser, server, site, page_name, theme, scheme):
     url = address(page_name, scheme, server, site)
-    page = open_page(browser, url, theme, width)
+    page = open_page(browser, url, theme)
     assert page.strangers == []
     assert page.errors == []
     assert page.evaluate("document.documentElement.dataset.theme") == theme
-    overflow = page.evaluate(
-        "document.documentElement.scrollWidth - window.innerWidth"
-    )
-    assert overflow <= 0, f"the page scrolls sideways by {overflow} px"
     formulas = page.locator(".math").count()
     if formulas:
         page.wait_for_function(
@@ -96,6 +99,12 @@ def test_page_is_whole(
             arg=formulas,
         )
         assert page.locator("mjx-merror").count() == 0
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        overflow = page.evaluate(
+            "document.documentElement.scrollWidth - window.innerWidth"
+        )
+        assert overflow <= 0, f"{overflow} px too wide for {width} px"
     page.context.close()
 
 
@@ -135,8 +144,8 @@ def test_explorer_lies_on_the_page_itself_in_the_dark(browser, server, site):
 
 
 @pytest.mark.parametrize("scheme", ["http", "file"])
-def test_explorers_answer(browser, server, site, page_name, scheme):
-    page = open_page(browser, address(page_name, scheme, server, site))
+def test_explorers_answer(browser, server, site, explorer_page, scheme):
+    page = open_page(browser, address(explorer_page, scheme, server, site))
     for figure in page.locator(".explorer").all():
         check_explorer(page, figure)
     page.context.close()
@@ -169,6 +178,26 @@ def check_explorer(page, figure):
         assert control.get_attribute("aria-valuetext") != text
         assert picture.get_attribute("alt")
         assert figure.locator(".explorer-readout").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_quiz_answers_explain_themselves(
+    browser, server, site, quiz_page, scheme
+):
+    page = open_page(browser, address(quiz_page, scheme, server, site))
+    answers = page.locator("article details:not([class])").all()
+    for number, answer in enumerate(answers):
+        summary = answer.locator("summary")
+        explanation = answer.locator("p").first
+        assert not explanation.is_visible()
+        summary.focus()
+        width = summary.evaluate("node => getComputedStyle(node).outlineWidth")
+        assert width != "0px", "nothing shows which answer has the focus"
+        # The first one by mouse, the others by keyboard.
+        summary.click() if number == 0 else page.keyboard.press("Enter")
+        assert re.match("Right|Not quite", explanation.inner_text())
+        assert explanation.is_visible()
+    page.context.close()
 
 
 def test_explorer_answers_within_one_animation_frame(browser, server, site):

@@ -1,7 +1,8 @@
-"""A chapter in the real JupyterLab: Run All, then move a slider."""
+"""Chapters and exercises in the real JupyterLab: Run All, then use them."""
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +15,9 @@ from tests import notebooks
 
 pytestmark = pytest.mark.lab
 
+CHAPTER = notebooks.CHAPTERS / "01_definition.ipynb"
+EXERCISES = sorted(notebooks.EXERCISES.glob("*.ipynb"))
+
 # Asked to run any earlier, JupyterLab asks back which kernel to take.
 KERNEL_READY = """() => {
   const context = window.jupyterapp.shell.currentWidget?.sessionContext;
@@ -21,10 +25,10 @@ KERNEL_READY = """() => {
 }"""
 
 # JupyterLab draws only the cells in view.
-SHOW_EXPLORER = """() => {
+SHOW = """id => {
   const content = window.jupyterapp.shell.currentWidget.content;
-  const index = content.widgets.findIndex(widget =>
-    (widget.model.getMetadata("tags") ?? []).includes("explorer"));
+  const index = content.widgets.findIndex(
+    widget => widget.model.sharedModel.id === id);
   content.activeCellIndex = index;
   return content.scrollToItem(index, "center");
 }"""
@@ -38,21 +42,24 @@ SUMMARY = """() => {
     errors: cells.flatMap(cell => cell.outputs
       .filter(output => output.output_type === "error")
       .map(output => cell.id + ": " + output.ename + ": " + output.evalue)),
+    printed: Object.fromEntries(cells.map(cell => [cell.id, cell.outputs
+      .map(output => [output.text ?? ""].flat().join("")).join("")])),
   };
 }"""
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Start JupyterLab on a copy of the chapters; return its address."""
+    """Start JupyterLab on copies of the notebooks; return its address."""
     folder = tmp_path_factory.mktemp("lab")
-    (folder / "chapters").mkdir()
-    for path in notebooks.chapters():
-        nb = notebooks.read(path)
-        for cell in nb.cells:
-            if cell.cell_type == "code":
-                cell.execution_count, cell.outputs = None, []
-        (folder / "chapters" / path.name).write_text(notebooks.dumps(nb))
+    (folder / "exercises").mkdir()
+    for path in EXERCISES:
+        shutil.copy(path, folder / "exercises")
+    nb = notebooks.read(CHAPTER)
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.execution_count, cell.outputs = None, []
+    (folder / CHAPTER.name).write_text(notebooks.dumps(nb))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -95,10 +102,11 @@ def wait_for(address, server, log):
     pytest.fail("JupyterLab does not answer:\n" + log.read_text())
 
 
-def test_run_all_and_move_a_slider(lab, browser):
+def run_all(lab, browser, path):
+    """Open a notebook and run it to its end; return the page."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(120_000)
-    page.goto(lab + "lab/tree/chapters/01_definition.ipynb")
+    page.goto(f"{lab}lab/tree/{path}")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     page.wait_for_function(KERNEL_READY)
     page.evaluate(
@@ -109,7 +117,19 @@ def test_run_all_and_move_a_slider(lab, browser):
         f"() => ({SUMMARY})().waiting === 0 || ({SUMMARY})().errors.length"
     )
     assert page.evaluate(SUMMARY)["errors"] == []
-    page.evaluate(SHOW_EXPLORER)
+    return page
+
+
+def first(cells):
+    return next(cell.id for cell in cells)
+
+
+def test_slider_and_quiz_of_a_chapter(lab, browser):
+    page = run_all(lab, browser, CHAPTER.name)
+    cells = notebooks.read(CHAPTER).cells
+    page.evaluate(
+        SHOW, first(c for c in cells if "explorer" in notebooks.tags(c))
+    )
     picture = page.locator("img.jupyter-widgets").first
     picture.scroll_into_view_if_needed()
     before = picture.get_attribute("src")
@@ -121,4 +141,20 @@ def test_run_all_and_move_a_slider(lab, browser):
         " !== before",
         arg=before,
     )
+    page.evaluate(SHOW, first(c for c in cells if c.id.startswith("quiz-")))
+    answer = page.locator(".jp-RenderedMarkdown details").first
+    assert answer.get_attribute("open") is None
+    answer.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert answer.get_attribute("open") is not None
+    page.close()
+
+
+@pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
+def test_untouched_exercise_runs_to_its_end(lab, browser, path):
+    page = run_all(lab, browser, f"exercises/{path.name}")
+    printed = page.evaluate(SUMMARY)["printed"]
+    for cell in notebooks.read(path).cells:
+        if cell.cell_type == "code" and cell.source.startswith("feedback"):
+            assert printed[cell.id].startswith("Not attempted: "), cell.id
     page.close()

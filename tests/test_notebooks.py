@@ -122,6 +122,7 @@ def clean():
             new_markdown_cell(QUIZ, id="quiz-one"),
             new_markdown_cell(QUIZ, id="quiz-two"),
             new_markdown_cell(QUIZ, id="quiz-three"),
+            new_markdown_cell("## Exercises\n\nDo it.", id="exercises"),
             new_markdown_cell("## Further reading\n\nThis.", id="reading"),
         ],
     )
@@ -334,7 +335,7 @@ FAULTS = {
             source("summary", "## Quiz"),
             source("quiz", "## Summary"),
         ),
-        "chapter: wants the H2 sections Summary, Quiz, Further reading",
+        "chapter: wants the H2 sections Summary, Quiz, Exercises, Further",
     ),
     "no explorer": (
         each(tag("hinge", "timing", "nbval-ignore-output"), output("hinge")),
