@@ -53,10 +53,11 @@ test: $(ready)
 	$(py) -m ruff check .
 	$(py) -m tests.notebooks check
 	@echo; echo '== Unit tests and doctests =='
-	$(py) -m pytest tests utils --doctest-modules -m 'not built and not lab' -n 2
+	$(py) -m pytest tests utils --doctest-modules \
+	    -m 'not built and not lab' -n 2 --dist loadgroup
 	@echo; echo '== Stored outputs against a fresh run =='
-	$(py) -m pytest chapters --nbval --nbval-current-env \
-	    --nbval-cell-timeout=600 -n 2 --dist loadscope
+	$(py) -m pytest chapters --ignore=chapters/exercises --nbval \
+	    --nbval-current-env --nbval-cell-timeout=600 -n 2 --dist loadscope
 	@echo; echo '== The book =='
 	$(MAKE) --no-print-directory book
 	@echo; echo '== The built book and JupyterLab, in a browser =='
