@@ -1,9 +1,7 @@
 """Wrong answers to the exercises of chapter 2, and what each is told."""
 
 import numpy as np
-import pytest
 
-from tests.exercises import told
 from utils import activations as act
 from utils.checks import nonlinearity as check
 
@@ -249,10 +247,3 @@ WRONG = [
      "a network as `draw` returns it", "0",
      "collect what `draw` returns, one network for each seed."),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("checker", "answers", "message"), [
-    (checker, answers, told(*parts)) for checker, answers, *parts in WRONG
-])
-def test_wrong_answer_is_told_why(checker, answers, message):
-    assert str(checker(*answers)) == message

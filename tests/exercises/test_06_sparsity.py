@@ -1,9 +1,7 @@
 """Wrong answers to the exercises of chapter 6, and what each is told."""
 
 import numpy as np
-import pytest
 
-from tests.exercises import told
 from utils import data, networks
 from utils.checks import sparsity as check
 
@@ -200,10 +198,3 @@ WRONG = [
     operated(operation(at=0), "which weights and which biases does this row "
              "name, and does `rate` choose them?", rate=0.3),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("checker", "answers", "message"), [
-    (checker, answers, told(*parts)) for checker, answers, *parts in WRONG
-])
-def test_wrong_answer_is_told_why(checker, answers, message):
-    assert str(checker(*answers)) == message

@@ -1,10 +1,8 @@
 """Wrong answers to the exercises of chapter 7, and what each is told."""
 
 import numpy as np
-import pytest
 from torch import nn
 
-from tests.exercises import told
 from utils.checks import dying_relu as check
 
 CHANCE = "a number between 0 and 1, such as 0.25"
@@ -188,10 +186,3 @@ WRONG = [
      "over the training images each pixel must have mean 0: take the mean of "
      "each pixel, not of each image or of all."),
 ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("checker", "answers", "message"), [
-    (checker, answers, told(*parts)) for checker, answers, *parts in WRONG
-])
-def test_wrong_answer_is_told_why(checker, answers, message):
-    assert str(checker(*answers)) == message

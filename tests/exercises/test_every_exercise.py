@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests import notebooks
+from tests.exercises import told
 from utils import checks
 
 SOLUTIONS = notebooks.solutions()
@@ -53,6 +54,11 @@ HOSTILE = {
     "a function that returns nan": lambda *arguments: np.nan,
     "an object that raises": Touchy(),
 }
+
+
+def wrong(path):
+    """Return the table of wrong answers: checker, answers, what is told."""
+    return importlib.import_module(f"tests.exercises.test_{path.stem}").WRONG
 
 
 def checkers(topic):
@@ -116,16 +122,24 @@ def test_exercise_gives_nothing_away(path):
         assert trace not in text
 
 
-@pytest.mark.parametrize("topic", TOPICS)
-def test_each_checker_has_an_exercise_and_four_wrong_answers(topic):
-    name, = (path.stem for path in SOLUTIONS if path.stem[3:] == topic)
-    exercise = (notebooks.EXERCISES / f"{name}.ipynb").read_text()
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_each_checker_has_an_exercise_and_four_wrong_answers(path):
+    exercise = (notebooks.EXERCISES / path.name).read_text(encoding="utf-8")
     used = set(re.findall(r"\bcheck\.(\w+)\(", exercise))
-    assert used == set(checkers(topic))
-    wrong = importlib.import_module(f"tests.exercises.test_{name}").WRONG
-    for name, checker in checkers(topic).items():
-        hints = {row[-1] for row in wrong if row[0] is checker}
+    assert used == set(checkers(path.stem[3:]))
+    for name, checker in checkers(path.stem[3:]).items():
+        hints = {row[-1] for row in wrong(path) if row[0] is checker}
         assert len(hints) >= 4, f"{name}: {len(hints)} kinds of wrong answer"
+
+
+@pytest.mark.parametrize(("checker", "answers", "message"), [
+    pytest.param(checker, answers, told(*parts),
+                 id=f"{path.stem}-{checker.__name__}-{number}")
+    for path in SOLUTIONS
+    for number, (checker, answers, *parts) in enumerate(wrong(path), 1)
+])
+def test_wrong_answer_is_told_why(checker, answers, message):
+    assert str(checker(*answers)) == message
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
