@@ -1,4 +1,7 @@
-"""Let Sphinx read several pages at a time, which runs their notebooks."""
+"""Let Sphinx read several pages at a time, which runs their notebooks.
+
+All extensions must say that they are safe for that, and two say nothing.
+"""
 
 import importlib
 import os
@@ -9,8 +12,9 @@ def setup(app):
     # jupyter-book has no option for it.
     app.parallel = min(4, os.cpu_count())
     app.connect("env-before-read-docs", deal)
-    # MathJax from the book itself. Its own entry in the list of extensions
-    # would turn the above off, since it does not say whether it is safe.
+    # The book numbers no sections, so this one does nothing.
+    app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
+    # This one serves MathJax from the book itself; that is all it does.
     importlib.import_module("sphinx-mathjax-offline").setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
