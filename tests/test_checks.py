@@ -1,5 +1,7 @@
 """What all checkers share: a hint for every answer, and never a traceback."""
 
+import concurrent.futures
+import signal
 import time
 
 import numpy as np
@@ -144,6 +146,21 @@ def test_endless_loop_is_stopped(monkeypatch):
         "look for a loop that never ends.",
     )
     assert time.monotonic() - start < 5
+
+
+def test_endless_loop_is_stopped_in_a_program_in_the_background(monkeypatch):
+    monkeypatch.setattr(checks, "SECONDS", 0.2)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert "nothing within" in str(double(never_ends))
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_another_thread_can_check():
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert pool.submit(double, lambda x: 2 * x).result()
 
 
 def test_interrupt_from_outside_is_not_swallowed():

@@ -14,6 +14,7 @@ import copy
 import dis
 import functools
 import os
+import signal
 import threading
 import types
 import warnings
@@ -267,11 +268,14 @@ def _same(one, other):
     return True
 
 
-class _TooLong(Exception):
-    pass
+class _TooLong(BaseException):
+    """Stops an answer; not an Exception, which the answer might catch."""
 
 
 def _limited(function, arguments):
+    # Signals reach the main thread alone.
+    if threading.current_thread() is not threading.main_thread():
+        return _quiet(function, arguments)
     lock = threading.Lock()
     state = {"running": True, "late": False}
 
@@ -281,29 +285,36 @@ def _limited(function, arguments):
                 state["late"] = True
                 _thread.interrupt_main()
 
+    def interrupted(signum, frame):
+        # It may also come from JupyterLab's stop button.
+        raise _TooLong if state["late"] else KeyboardInterrupt
+
+    # What a program in the background inherits is to ignore it.
+    before = signal.signal(signal.SIGINT, interrupted)
     timer = threading.Timer(SECONDS, stop)
     timer.daemon = True
     timer.start()
     try:
+        return _quiet(function, arguments)
+    finally:
         try:
-            with contextlib.ExitStack() as quiet:
-                sink = quiet.enter_context(open(os.devnull, "w"))
-                quiet.enter_context(contextlib.redirect_stdout(sink))
-                quiet.enter_context(contextlib.redirect_stderr(sink))
-                quiet.enter_context(warnings.catch_warnings())
-                warnings.simplefilter("ignore")
-                quiet.enter_context(np.errstate(all="ignore"))
-                return function(*arguments)
-        finally:
             timer.cancel()
             with lock:
                 state["running"] = False
-    except KeyboardInterrupt:
-        # Somebody else's interrupt, such as JupyterLab's stop button, is not
-        # ours to swallow.
-        if not state["late"]:
-            raise
-        raise _TooLong from None
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def _quiet(function, arguments):
+    with (
+        open(os.devnull, "w") as sink,
+        contextlib.redirect_stdout(sink),
+        contextlib.redirect_stderr(sink),
+        warnings.catch_warnings(),
+        np.errstate(all="ignore"),
+    ):
+        warnings.simplefilter("ignore")
+        return function(*arguments)
 
 
 def result(function, name, *arguments, like, what):
