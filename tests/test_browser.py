@@ -84,8 +84,9 @@ def settle(page):
     )
 
 
-@pytest.mark.parametrize("scheme", ["http", "file"])
-@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize(
+    ("scheme", "theme"), [("http", "light"), ("file", "dark")]
+)
 def test_page_is_whole(browser, server, site, page_name, theme, scheme):
     url = address(page_name, scheme, server, site)
     page = open_page(browser, url, theme)

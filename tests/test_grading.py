@@ -251,6 +251,29 @@ def test_submissions_write_nothing_outside_and_leave_no_process(graded):
     assert not left
 
 
+# --- all exercises ---
+
+
+def test_solutions_of_all_chapters_earn_all_points(tmp_path):
+    for path in sorted(grading.SOLUTIONS.glob("*.ipynb")):
+        solution = nbformat.read(path, as_version=4)
+        nb = exercises.exercise(solution)
+        for cell, solved in zip(nb.cells, solution.cells):
+            if is_solution(cell):
+                cell.source = solved.source
+        student = tmp_path / "class" / path.stem
+        student.mkdir(parents=True)
+        (student / path.name).write_text(json.dumps(nb))
+    subprocess.run(
+        [sys.executable, "-m", "utils.grading", tmp_path / "class",
+         tmp_path / "results"], cwd=grading.ROOT, check=True)
+    text = (tmp_path / "results" / "grades.csv").read_text(encoding="utf-8")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert len(rows) == 9
+    for row in rows:
+        assert row["total"] == row["of"] and not row["remarks"], row
+
+
 # --- reading ---
 
 
