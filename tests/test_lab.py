@@ -1,5 +1,6 @@
 """Chapters and exercises in the real JupyterLab: Run All, then use them."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -32,6 +33,9 @@ SHOW = """id => {
   content.activeCellIndex = index;
   return content.scrollToItem(index, "center");
 }"""
+
+SHUT_DOWN = """() =>
+  window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"""
 
 SUMMARY = """() => {
   const model = window.jupyterapp.shell.currentWidget.content.model;
@@ -102,11 +106,13 @@ def wait_for(address, server, log):
     pytest.fail("JupyterLab does not answer:\n" + log.read_text())
 
 
+@contextlib.contextmanager
 def run_all(lab, browser, path):
-    """Open a notebook and run it to its end; return the page."""
+    """Open a notebook, run it to its end, and show the page."""
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(120_000)
-    page.goto(f"{lab}lab/tree/{path}")
+    # Without `reset`, JupyterLab opens the notebooks from before as well.
+    page.goto(f"{lab}lab/tree/{path}?reset")
     page.wait_for_selector(".jp-Notebook .jp-CodeCell")
     page.wait_for_function(KERNEL_READY)
     page.evaluate(
@@ -117,7 +123,9 @@ def run_all(lab, browser, path):
         f"() => ({SUMMARY})().waiting === 0 || ({SUMMARY})().errors.length"
     )
     assert page.evaluate(SUMMARY)["errors"] == []
-    return page
+    yield page
+    page.evaluate(SHUT_DOWN)
+    page.close()
 
 
 def first(cells):
@@ -125,8 +133,13 @@ def first(cells):
 
 
 def test_slider_and_quiz_of_a_chapter(lab, browser):
-    page = run_all(lab, browser, CHAPTER.name)
     cells = notebooks.read(CHAPTER).cells
+    with run_all(lab, browser, CHAPTER.name) as page:
+        move_a_slider(page, cells)
+        open_an_answer(page, cells)
+
+
+def move_a_slider(page, cells):
     page.evaluate(
         SHOW, first(c for c in cells if "explorer" in notebooks.tags(c))
     )
@@ -141,20 +154,21 @@ def test_slider_and_quiz_of_a_chapter(lab, browser):
         " !== before",
         arg=before,
     )
+
+
+def open_an_answer(page, cells):
     page.evaluate(SHOW, first(c for c in cells if c.id.startswith("quiz-")))
-    answer = page.locator(".jp-RenderedMarkdown details").first
+    answer = page.locator("details").first
     assert answer.get_attribute("open") is None
     answer.locator("summary").focus()
     page.keyboard.press("Enter")
     assert answer.get_attribute("open") is not None
-    page.close()
 
 
 @pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
 def test_untouched_exercise_runs_to_its_end(lab, browser, path):
-    page = run_all(lab, browser, f"exercises/{path.name}")
-    printed = page.evaluate(SUMMARY)["printed"]
+    with run_all(lab, browser, f"exercises/{path.name}") as page:
+        printed = page.evaluate(SUMMARY)["printed"]
     for cell in notebooks.read(path).cells:
         if cell.cell_type == "code" and cell.source.startswith("feedback"):
             assert printed[cell.id].startswith("Not attempted: "), cell.id
-    page.close()
