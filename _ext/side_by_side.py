@@ -1,9 +1,8 @@
 """Let Sphinx read several pages at a time, which runs their notebooks.
 
-All extensions must say that they are safe for that, and two say nothing.
+All extensions must say that they are safe for that, and one says nothing.
 """
 
-import importlib
 import os
 
 
@@ -14,8 +13,6 @@ def setup(app):
     app.connect("env-before-read-docs", deal)
     # The book numbers no sections, so this one does nothing.
     app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
-    # This one serves MathJax from the book itself; that is all it does.
-    importlib.import_module("sphinx-mathjax-offline").setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

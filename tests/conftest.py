@@ -14,6 +14,12 @@ ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
+# Nothing but the site itself, its inline code, and pictures in the page.
+POLICY = (
+    "default-src 'self'; img-src 'self' data:; "
+    "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
+)
+
 
 @pytest.fixture(scope="session")
 def site():
@@ -25,9 +31,16 @@ def site():
 
 @pytest.fixture(scope="session")
 def server(site):
-    """Serve the built book on loopback; return its address."""
+    """Serve the built book on loopback; return its address.
+
+    Each page comes with a policy; a browser says in an error what it refused.
+    """
 
     class Handler(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self):
+            self.send_header("Content-Security-Policy", POLICY)
+            super().end_headers()
+
         def log_message(self, *args):
             pass
 

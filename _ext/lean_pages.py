@@ -1,0 +1,111 @@
+"""Let a page load little: one style sheet, one script, pictures in need.
+
+The theme and the extensions bring some thirty files a page. Here their style
+sheets become `_static/page.css` and their scripts `_static/page.js`, which
+`_templates/layout.html` refers to.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from PIL import Image
+from sphinx.errors import ExtensionError
+from sphinx.writers.html5 import HTML5Translator
+
+# In the order of the theme's pages: later rules win.
+STYLES = (
+    "basic.css",
+    "styles/bootstrap.css",
+    "styles/pydata-sphinx-theme.css",
+    "pygments.css",
+    "styles/sphinx-book-theme.css",
+    "copybutton.css",
+    "mystnb.*.css",
+    "sphinx-design.min.css",
+    "icons.css",
+    "book.css",
+)
+SCRIPTS = (
+    "documentation_options.js",
+    "doctools.js",
+    "sphinx_highlight.js",
+    "clipboard.min.js",
+    "copybutton.js",
+    "scripts/sphinx-book-theme.js",
+    "scripts/bootstrap.js",
+    "scripts/pydata-sphinx-theme.js",
+)
+# For tabs, an import, icons, translations, and the makers of the theme.
+UNUSED = (
+    "design-tabs.js",
+    "styles/theme.css",
+    "vendor",
+    "locales",
+    "**/*.map",
+    "*webpack-macros.html",
+    "copybutton_funcs.js",
+)
+
+SOURCE_MAP = re.compile(r"(//|/\*)# sourceMappingURL=\S+( \*/)?")
+
+
+def setup(app):
+    """Bundle when the book is built; write pictures as they are needed."""
+    app.add_node(
+        nodes.image,
+        override=True,
+        html=(visit_image, HTML5Translator.depart_image),
+    )
+    app.connect("html-page-context", refuse_strangers, priority=999)
+    app.connect("build-finished", bundle, priority=999)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def visit_image(self, node):
+    """Write a picture with its size, and load it when the reader is near.
+
+    The first one is wanted at once; the size keeps the text where it is.
+    """
+    source = Path(self.builder.srcdir, node["uri"])
+    HTML5Translator.visit_image(self, node)
+    if source.suffix != ".png":
+        return
+    with Image.open(source) as picture:
+        width, height = picture.size
+    attributes = f'width="{width}" height="{height}"'
+    if node is not self.document.next_node(nodes.image):
+        attributes += ' loading="lazy"'
+    self.body[-1] = self.body[-1].replace("<img ", f"<img {attributes} ", 1)
+
+
+def refuse_strangers(app, pagename, templatename, context, doctree):
+    """Fail where an extension adds a file that the bundles lack."""
+    files = context["css_files"] + context["script_files"]
+    names = {str(file.filename).removeprefix("_static/") for file in files
+             if file.filename}
+    for name in sorted(names):
+        known = STYLES + SCRIPTS + UNUSED
+        if not any(Path(name).match(pattern) for pattern in known):
+            raise ExtensionError(
+                f"{pagename} wants {name}, which is in no bundle: add it to "
+                "STYLES, SCRIPTS or UNUSED in _ext/lean_pages.py"
+            )
+
+
+def bundle(app, exception):
+    """Write the two bundles, and remove what no page loads any more."""
+    if exception or app.builder.format != "html":
+        return
+    static = Path(app.outdir, "_static")
+    for name, patterns in (("page.css", STYLES), ("page.js", SCRIPTS)):
+        parts = [next(static.glob(pattern)) for pattern in patterns]
+        text = "\n;\n" if name.endswith("js") else "\n"
+        text = text.join(part.read_text(encoding="utf-8") for part in parts)
+        (static / name).write_text(SOURCE_MAP.sub("", text), encoding="utf-8")
+        for part in parts:
+            part.unlink()
+    for pattern in UNUSED:
+        for path in static.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

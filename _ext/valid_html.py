@@ -1,0 +1,31 @@
+"""Mend what myst-nb and the theme write against the rules of HTML and ARIA."""
+
+import re
+
+REPAIRS = (
+    # A summary holds no paragraphs, and its own words are its name.
+    (
+        r'<summary aria-label="Toggle hidden content">\n'
+        r"<p (.+)</p>\n<p (.+)</p>\n</summary>",
+        r"<summary>\n<span \1</span>\n<span \2</span>\n</summary>",
+    ),
+    # The role of an entry in a bibliography is deprecated.
+    ('role="doc-biblioentry"', 'role="listitem"'),
+    # What holds a wide table can be reached, and so scrolled, by keyboard.
+    (
+        'class="pst-scrollable-table-container"',
+        r'\g<0> tabindex="0" role="group" aria-label="table"',
+    ),
+)
+
+
+def setup(app):
+    """Mend each page before it is put into its frame."""
+    app.connect("html-page-context", mend)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def mend(app, pagename, templatename, context, doctree):
+    """Apply all repairs to the text of a page, if it has one."""
+    for fault, repair in REPAIRS:
+        context["body"] = re.sub(fault, repair, context.get("body", ""))
