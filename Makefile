@@ -17,13 +17,14 @@ unexport PYTHONPATH
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
-.PHONY: help book test serve execute benchmark clean
+.PHONY: help book test serve execute measure benchmark clean
 
 help:
 	@echo 'make book       build the book into _build/html, every cell run anew'
 	@echo 'make test       everything CI runs: lint, tests, notebooks, book, browser'
 	@echo 'make serve      show the built book on http://127.0.0.1:$(PORT) (PORT=...)'
 	@echo 'make execute    run and store the notebooks again (FILES=chapters/...)'
+	@echo 'make measure    load every page of the book; write chapters/page_loads.md'
 	@echo 'make benchmark  run the timings in tests/benchmarks'
 	@echo 'make clean      remove what the verbs made, but not .venv'
 
@@ -53,7 +54,7 @@ test: $(ready)
 	$(py) -m ruff check .
 	$(py) -m tests.notebooks check
 	@echo; echo '== Unit tests and doctests =='
-	$(py) -m pytest tests utils --doctest-modules \
+	$(py) -m pytest tests utils _ext --doctest-modules \
 	    -m 'not built and not lab' -n 2 --dist loadgroup
 	@echo; echo '== Stored outputs against a fresh run =='
 	$(py) -m pytest chapters --ignore=chapters/exercises --nbval \
@@ -61,7 +62,7 @@ test: $(ready)
 	@echo; echo '== The book =='
 	$(MAKE) --no-print-directory book
 	@echo; echo '== The built book and JupyterLab, in a browser =='
-	$(py) -m pytest tests -m 'built or lab' -n 2
+	$(py) -m pytest tests -m 'built or lab' -n 2 --dist loadgroup
 
 serve: $(ready)
 	@test -f _build/html/index.html || { \
@@ -71,6 +72,9 @@ serve: $(ready)
 
 execute: $(ready)
 	$(py) -m tests.notebooks execute $(FILES)
+
+measure: book
+	$(py) -m tests.page_loads
 
 # With the threads that PyTorch takes by itself.
 benchmark: $(ready)

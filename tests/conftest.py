@@ -1,5 +1,6 @@
 """What the tests of the built book share: where it is, a server, a browser."""
 
+import contextlib
 import functools
 import http.server
 import os
@@ -29,6 +30,15 @@ def site():
     return HTML
 
 
+@contextlib.contextmanager
+def serving(handler):
+    """Serve on loopback, on a free port; yield the address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_address[1]}/"
+        httpd.shutdown()
+
+
 @pytest.fixture(scope="session")
 def server(site):
     """Serve the built book on loopback; return its address.
@@ -44,26 +54,33 @@ def server(site):
         def log_message(self, *args):
             pass
 
-    handler = functools.partial(Handler, directory=site)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{httpd.server_address[1]}/"
-        httpd.shutdown()
+    with serving(functools.partial(Handler, directory=site)) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def chromium():
+    """Start the Chromium on PATH; yield None where there is none."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        yield None
+        return
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")
 def browser():
     """Start the Chromium on PATH; fail in CI, skip loudly elsewhere."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        message = (
-            "NO BROWSER FOUND: the browser tests did not run. "
-            f"Install one of {', '.join(BROWSERS)}."
-        )
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield chromium
-        chromium.close()
+    with chromium() as found:
+        if found is None:
+            message = (
+                "NO BROWSER FOUND: the browser tests did not run. "
+                f"Install one of {', '.join(BROWSERS)}."
+            )
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
+        yield found

@@ -19,6 +19,7 @@ from fontTools.ttLib import TTFont
 from tests.conftest import ROOT
 from tests.math_font import FONT
 from tests.notebooks import chapters, read, solutions, tags
+from tests.page_loads import TABLE as PAGE_LOADS
 
 pytestmark = pytest.mark.built
 
@@ -195,3 +196,20 @@ def test_what_all_pages_share_keeps_its_budget(site):
     shared = ["page.css", "page.js", "favicon.svg", FONT.name]
     sizes = {name: compressed(static / name) for name in shared}
     assert sum(sizes.values()) <= BUDGETS["shared"], sizes
+
+
+def test_measured_page_loads_are_those_of_this_book(site, pages):
+    rows = {}
+    for line in PAGE_LOADS.read_text().splitlines():
+        row = re.match(r"\| (\S+) \| (\d+) / (\d+) \| (\d+) / (\d+) \|", line)
+        if row:
+            rows[row[1]] = [int(number) for number in row.groups()[1:]]
+    del rows["median"]
+    assert list(rows) == [name.removeprefix("chapters/") for name in NAMES]
+    for name, (ours, theirs, requests, their_requests) in rows.items():
+        assert ours <= theirs / 2, name
+        assert requests <= their_requests / 2, name
+        # Beside the page itself: one style sheet, one script, at most a font
+        # and a few pictures.
+        page = compressed(site / f"chapters/{name}.html") / 1000
+        assert page + 95 < ours < page + 450, f"{name}: run `make measure`"

@@ -6,12 +6,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.conftest import HTML
+from tests.page_loads import OBSERVE
 from utils.explorer import Control, Explorer
 
 pytestmark = pytest.mark.built
 
 WIDTHS = (320, 390, 768, 1280, 1920)
 THEMES = ("light", "dark")
+MOST_REQUESTS = 8
+
+SHOW_THEME = "theme => { document.documentElement.dataset.theme = theme; }"
 
 # What a test needs the page to hold.
 HOLDING = {
@@ -30,14 +34,22 @@ def pages(site, holding):
     )
 
 
+def note(page, url, home):
+    """Keep the address of a request, unless the page itself holds it."""
+    if not url.startswith(("data:", "blob:")):
+        page.requested.append(url)
+        if not url.startswith(home):
+            page.strangers.append(url)
+
+
 def address(page, scheme, server, site):
     if scheme == "http":
         return server + page
     return (site / page).as_uri()
 
 
-def open_page(browser, url, theme="light", width=1280, **options):
-    """Open a page; return it with its off-site requests and errors."""
+def open_page(browser, url, theme="light", width=1280, observe="", **options):
+    """Open a page; return it with its requests, those off-site, and errors."""
     context = browser.new_context(
         viewport={"width": width, "height": 900}, **options
     )
@@ -45,17 +57,12 @@ def open_page(browser, url, theme="light", width=1280, **options):
         f"try {{ localStorage.setItem('mode', '{theme}');"
         f" localStorage.setItem('theme', '{theme}'); }} catch (e) {{}}"
     )
+    if observe:
+        context.add_init_script(f"({observe})()")
     page = context.new_page()
-    page.strangers, page.errors = [], []
+    page.requested, page.strangers, page.errors = [], [], []
     home = url.split("/chapters/")[0]
-    page.on(
-        "request",
-        lambda r: (
-            None
-            if r.url.startswith((home, "data:", "blob:"))
-            else page.strangers.append(r.url)
-        ),
-    )
+    page.on("request", lambda r: note(page, r.url, home))
     page.on(
         "console",
         lambda m: page.errors.append(m.text) if m.type == "error" else None,
@@ -72,8 +79,21 @@ def open_page(browser, url, theme="light", width=1280, **options):
 
 def pytest_generate_tests(metafunc):
     for name in HOLDING.keys() & set(metafunc.fixturenames):
-        found = pages(HTML, HOLDING[name])
-        metafunc.parametrize(name, found or ["not built"])
+        found = pages(HTML, HOLDING[name]) or ["not built"]
+        # The tests of a page follow one another, in one process.
+        values = [
+            pytest.param(page, marks=pytest.mark.xdist_group(page))
+            for page in found
+        ]
+        metafunc.parametrize(name, values, scope="module")
+
+
+@pytest.fixture(scope="module")
+def shown(browser, server, page_name):
+    """Load a page once for all tests that only look at it."""
+    page = open_page(browser, server + page_name, observe=OBSERVE)
+    yield page
+    page.context.close()
 
 
 def settle(page):
@@ -84,40 +104,38 @@ def settle(page):
     )
 
 
-@pytest.mark.parametrize(
-    ("scheme", "theme"), [("http", "light"), ("file", "dark")]
-)
-def test_page_is_whole(browser, server, site, page_name, theme, scheme):
-    url = address(page_name, scheme, server, site)
-    page = open_page(browser, url, theme)
+def test_page_is_whole_and_asks_nobody_else(shown):
+    assert shown.strangers == []
+    assert shown.errors == []
+
+
+def test_page_is_whole_from_disk(browser, site, page_name):
+    page = open_page(browser, (site / page_name).as_uri(), "dark")
     assert page.strangers == []
     assert page.errors == []
-    assert page.evaluate("document.documentElement.dataset.theme") == theme
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        overflow = page.evaluate(
-            "document.documentElement.scrollWidth - window.innerWidth"
-        )
-        assert overflow <= 0, f"{overflow} px too wide for {width} px"
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.context.close()
+
+
+def test_first_load_is_small(shown):
+    assert len(shown.requested) <= MOST_REQUESTS, shown.requested
+    seen = shown.evaluate("window.seen.shift")
+    assert seen < 0.02, "the text moves while the page loads"
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_page_keeps_the_rules_of_accessibility(
-    browser, server, site, page_name, theme
-):
-    page = open_page(browser, server + page_name, theme)
+def test_page_keeps_the_rules_of_accessibility(shown, theme):
+    shown.evaluate(SHOW_THEME, theme)
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
     # What is in order need not be listed, which takes half of the time.
     options = {"runOnly": rules, "resultTypes": ["violations"]}
-    found = Axe().run(page, options=options).response["violations"]
+    found = Axe().run(shown, options=options).response["violations"]
+    shown.evaluate(SHOW_THEME, "light")
     assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
-    page.context.close()
 
 
-def test_no_sign_needs_a_font_that_is_not_there(browser, server, page_name):
-    page = open_page(browser, server + page_name)
-    signs = page.evaluate(
+def test_no_sign_needs_a_font_that_is_not_there(shown):
+    signs = shown.evaluate(
         """() => [...document.querySelectorAll(".bd-main *")].flatMap(node =>
           ["::before", "::after"]
             .map(part => getComputedStyle(node, part))
@@ -126,7 +144,16 @@ def test_no_sign_needs_a_font_that_is_not_there(browser, server, page_name):
             .map(() => node.outerHTML.slice(0, 200)))"""
     )
     assert signs == []
-    page.context.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_page_does_not_scroll_sideways(shown, width):
+    shown.set_viewport_size({"width": width, "height": 900})
+    overflow = shown.evaluate(
+        "document.documentElement.scrollWidth - window.innerWidth"
+    )
+    shown.set_viewport_size({"width": 1280, "height": 900})
+    assert overflow <= 0, f"{overflow} px too wide for {width} px"
 
 
 def test_explorer_lies_on_the_page_itself_in_the_dark(browser, server, site):
