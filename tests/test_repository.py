@@ -107,7 +107,7 @@ def test_workflow_calls_make_test():
 
 
 @pytest.mark.parametrize(
-    "verb", ["book", "test", "serve", "execute", "benchmark", "clean"]
+    "verb", ["book", "test", "serve", "execute", "benchmark", "links", "clean"]
 )
 def test_makefile_has_the_verb_and_make_alone_prints_it(verb):
     assert re.search(rf"^{verb}:", text("Makefile"), re.M)
