@@ -31,7 +31,8 @@ html_theme = "sphinx_book_theme"
 html_title = "A book"
 root_doc = "chapters/index"
 exclude_patterns = ["out"]
-nb_execution_mode = "off"
+nb_execution_mode = "{execution}"
+linkcheck_report_timeouts_as_broken = False
 """
 INDEX = """\
 # A book
@@ -56,19 +57,19 @@ ENDLESS = "# A long page\n\n" + "Many words. " * 30
 def build(tmp_path_factory):
     """Return a function that builds a tiny book in an environment."""
 
-    def build(**environ):
+    def build(builder="html", execution="off", **environ):
         book = tmp_path_factory.mktemp("book")
         (book / "pyproject.toml").write_text(
             (ROOT / "pyproject.toml").read_text()
         )
-        (book / "conf.py").write_text(CONF)
+        (book / "conf.py").write_text(CONF.format(execution=execution))
         (book / "chapters/exercises").mkdir(parents=True)
         (book / "chapters/index.md").write_text(INDEX)
         (book / "chapters/long.md").write_text(ENDLESS)
         nb = nbformat.v4.new_notebook(
             cells=[
                 nbformat.v4.new_markdown_cell("# First", id="title"),
-                nbformat.v4.new_code_cell("1", id="one", execution_count=1),
+                nbformat.v4.new_code_cell("1 / 0", id="one"),
             ],
             metadata={"language_info": {"name": "python"}},
         )
@@ -80,7 +81,8 @@ def build(tmp_path_factory):
                     patch.delenv(name)
             for name, value in environ.items():
                 patch.setenv(name, value)
-            assert main(["-W", "-n", "-q", str(book), str(book / "out")]) == 0
+            command = ["-W", "-n", "-q", "-b", builder, book, book / "out"]
+            assert main(list(map(str, command))) == 0
         return book / "out"
 
     return build
@@ -300,6 +302,15 @@ def test_unknown_address_is_not_made_up(alone):
     assert not {"og:url", "og:image"} & meta(page).keys()
     assert meta(page)["description"] == 'Why "not"?'
     assert not (alone / "sitemap.xml").exists()
+
+
+# --- links that lead out of the book ---
+
+
+def test_notebooks_do_not_run_to_check_links(build):
+    # They hold an error, which would fail this build.
+    site = build(builder="linkcheck", execution="force")
+    assert (site / "output.txt").exists()
 
 
 # --- footer and ZIP ---
