@@ -182,19 +182,22 @@ def finish(app, exception):
     )
     (site / "index.html").write_text(page, encoding="utf-8")
     if app.clone and app.clone.archive:
-        for path in (site / "_sources").rglob("*.ipynb"):
-            add_bootstrap(path, app.clone.archive)
+        for name in app.env.found_docs:
+            path = Path(app.env.doc2path(name))
+            if path.suffix == ".ipynb":
+                copy = site / "_sources" / path.relative_to(app.srcdir)
+                add_bootstrap(path, copy, app.clone.archive)
     if app.address:
         write_sitemap(app, site / "sitemap.xml")
     pack(site)
 
 
-def add_bootstrap(path, archive):
-    """Put the cell that fetches the book's package below the title."""
+def add_bootstrap(path, copy, archive):
+    """Copy a notebook, with the cell that fetches `utils` below its title."""
     nb = nbformat.read(path, nbformat.NO_CONVERT)
     source = clone.BOOTSTRAP.format(archive=archive)
     nb.cells.insert(1, nbformat.v4.new_code_cell(source, id="bootstrap"))
-    nbformat.write(nb, path)
+    nbformat.write(nb, copy)
 
 
 def write_sitemap(app, path):

@@ -79,6 +79,7 @@ def push(tmp_path):
     repository = tmp_path / "Org/repo"
     repository.mkdir(parents=True)
     git(repository, "init", "--quiet", "--bare")
+    download = step(BOOK["jobs"]["publish"], "download-artifact")
     command = step(BOOK["jobs"]["publish"], "colab")
     environ = {
         **os.environ,
@@ -90,14 +91,15 @@ def push(tmp_path):
     }
 
     def push(run, **files):
-        folder = tmp_path / run / command["working-directory"] / "chapters"
+        folder = tmp_path / run / download["with"]["path"] / "chapters"
         folder.mkdir(parents=True)
         for name, text in files.items():
             (folder / f"{name}.ipynb").write_text(text)
         # As GitHub calls it.
         done = subprocess.run(
             ["bash", "-e", "-c", command["run"]],
-            cwd=folder.parent, env=environ, capture_output=True, text=True,
+            cwd=tmp_path / run / command["working-directory"],
+            env=environ, capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert "secret" not in done.stdout + done.stderr
