@@ -233,7 +233,7 @@ def test_first_cell_fetches_a_missing_package_once(archive, tmp_path):
         "from utils.checks import definition\n"
         "print(activations.__file__, activations.relu(-1.0))\n"
     )
-    # It must not fall back on what this machine happens to allow.
+    # No network is needed: the setuptools installed here builds the package.
     environ = {
         **os.environ,
         "HOME": str(tmp_path),
