@@ -17,7 +17,7 @@ unexport PYTHONPATH
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
-.PHONY: help book test serve execute measure benchmark clean
+.PHONY: help book test serve execute measure benchmark links clean
 
 help:
 	@echo 'make book       build the book into _build/html, every cell run anew'
@@ -26,6 +26,7 @@ help:
 	@echo 'make execute    run and store the notebooks again (FILES=chapters/...)'
 	@echo 'make measure    load every page of the book; write chapters/page_loads.md'
 	@echo 'make benchmark  run the timings in tests/benchmarks'
+	@echo 'make links      check the links that lead out of the book'
 	@echo 'make clean      remove what the verbs made, but not .venv'
 
 # sys.prefix first: a venv of an older or broken Python is made anew.
@@ -48,11 +49,14 @@ book: $(ready)
 	.venv/bin/jupyter-book build . -W -n --keep-going || \
 	    { $(py) -m tests.notebooks report; exit 1; }
 	@echo 'The book: $(CURDIR)/_build/html/index.html'
+	@echo 'In one file: $(CURDIR)/_build/html/relu-book.zip'
 
 test: $(ready)
 	@echo; echo '== Lint, and the rules for notebooks =='
 	$(py) -m ruff check .
 	$(py) -m tests.notebooks check
+	$(py) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
+	.venv/bin/zizmor --offline --quiet .github/workflows
 	@echo; echo '== Unit tests and doctests =='
 	$(py) -m pytest tests utils _ext --doctest-modules \
 	    -m 'not built and not lab' -n 2 --dist loadgroup
@@ -81,6 +85,10 @@ benchmark: $(ready)
 	@for file in tests/benchmarks/[a-z]*.py; do \
 	    echo "== $$file =="; env -u OMP_NUM_THREADS \
 	        $(py) -m tests.benchmarks.$$(basename $$file .py) || exit 1; done
+
+# Not a part of `make test`: other people's pages come and go.
+links: $(ready)
+	.venv/bin/jupyter-book build . --builder custom --custom-builder linkcheck
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache

@@ -59,7 +59,8 @@ def setup(app):
         html=(visit_image, HTML5Translator.depart_image),
     )
     app.connect("html-page-context", refuse_strangers, priority=999)
-    app.connect("build-finished", bundle, priority=999)
+    # Before the site is packed.
+    app.connect("build-finished", bundle, priority=800)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

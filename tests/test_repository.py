@@ -108,7 +108,10 @@ def test_workflow_calls_make_test():
 
 @pytest.mark.parametrize(
     "verb",
-    ["book", "test", "serve", "execute", "measure", "benchmark", "clean"],
+    [
+        "book", "test", "serve", "execute", "measure", "benchmark", "links",
+        "clean",
+    ],
 )
 def test_makefile_has_the_verb_and_make_alone_prints_it(verb):
     assert re.search(rf"^{verb}:", text("Makefile"), re.M)
