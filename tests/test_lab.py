@@ -64,19 +64,21 @@ SUMMARY = """() => {
   };
 }"""
 
-# What a reader sees of the text cells in view, without code and formulas, and
-# where the links lead.
+# What a reader sees of the text cells in view, without blocks of code and
+# formulas, and where the links lead.
 TEXTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
   .filter(cell => cell.model.type === "markdown" && cell.node.isConnected)
   .map(cell => {
     const shown = cell.node.querySelector(".myst")?.cloneNode(true);
-    shown?.querySelectorAll("pre, code, .katex").forEach(e => e.remove());
+    shown?.querySelectorAll("pre, .katex").forEach(e => e.remove());
     return {
       id: cell.model.id,
       text: shown?.textContent ?? "",
       links: [...shown?.querySelectorAll("a.link") ?? []].map(a => a.href),
     };
   })"""
+
+RAW = r":::|```|\{[\w:]+\}|\]\(|<\w+>|Unknown Directive"
 
 # JupyterLab draws only the cells in view.
 SHOW = """id => {
@@ -176,7 +178,7 @@ def check_texts(page):
         f"() => ({TEXTS})().every(cell => cell.text)", polling=250
     )
     for cell in page.evaluate(TEXTS):
-        raw = re.search(r":::|```|\{[\w:]+\}|\]\(|<\w+>", cell["text"])
+        raw = re.search(RAW, cell["text"])
         assert raw is None, f"{cell['id']} shows its source: {raw[0]!r}"
         for link in map(urlsplit, cell["links"]):
             if link.path.startswith("/files/"):
