@@ -7,6 +7,7 @@ FILES ?=
 
 py := .venv/bin/python
 ready := .venv/installed
+binder := .venv-binder/installed
 
 # Both change what a notebook shows: no figures, or somebody else's `utils`.
 unexport MPLBACKEND
@@ -27,7 +28,7 @@ help:
 	@echo 'make measure    load every page of the book; write chapters/page_loads.md'
 	@echo 'make benchmark  run the timings in tests/benchmarks'
 	@echo 'make links      check the links that lead out of the book'
-	@echo 'make clean      remove what the verbs made, but not .venv'
+	@echo 'make clean      remove what the verbs made, but no .venv'
 
 # sys.prefix first: a venv of an older or broken Python is made anew.
 $(ready): requirements.txt
@@ -43,6 +44,21 @@ $(ready): requirements.txt
 	$(py) -m pip install --quiet -r requirements.txt
 	@touch $@
 
+# Binder's environment, in which the notebooks and JupyterLab are tested. If
+# its Python or PyTorch's index is not at hand, what comes nearest, and loudly.
+$(binder): $(ready) .binder/requirements.txt .binder/runtime.txt pyproject.toml
+	@echo; echo "== Binder's environment =="
+	$$(tr -d - < .binder/runtime.txt) -m venv --clear .venv-binder || { \
+	    echo "NOT BINDER'S PYTHON, but $(PYTHON)"; \
+	    $(PYTHON) -m venv --clear .venv-binder; }
+	.venv-binder/bin/python -m pip install --quiet --no-compile --retries 0 \
+	    -r .binder/requirements.txt || { \
+	    echo "NOT BINDER'S PYTORCH, but the one that pip finds here"; \
+	    sed 's/^--.*//; s/+cpu//' .binder/requirements.txt > $@-other; \
+	    .venv-binder/bin/python -m pip install --quiet -r $@-other; }
+	.venv-binder/bin/python -m ipykernel install --prefix .venv --name binder
+	@touch $@
+
 # Sphinx keeps pages whose sources did not change, though utils/ may have.
 book: $(ready)
 	rm -rf _build
@@ -51,7 +67,7 @@ book: $(ready)
 	@echo 'The book: $(CURDIR)/_build/html/index.html'
 	@echo 'In one file: $(CURDIR)/_build/html/relu-book.zip'
 
-test: $(ready)
+test: $(ready) $(binder)
 	@echo; echo '== Lint, and the rules for notebooks =='
 	$(py) -m ruff check .
 	$(py) -m tests.notebooks check
@@ -62,7 +78,7 @@ test: $(ready)
 	    -m 'not built and not lab' -n 2 --dist loadgroup
 	@echo; echo '== Stored outputs against a fresh run =='
 	$(py) -m pytest chapters --ignore=chapters/exercises --nbval \
-	    --nbval-current-env --nbval-cell-timeout=600 -n 2 --dist loadscope
+	    --nbval-kernel-name binder --nbval-cell-timeout=600 -n 2 --dist loadscope
 	@echo; echo '== The book =='
 	$(MAKE) --no-print-directory book
 	@echo; echo '== The built book and JupyterLab, in a browser =='

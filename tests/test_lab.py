@@ -1,23 +1,35 @@
-"""Chapters and exercises in the real JupyterLab: Run All, then use them."""
+"""The notebooks in Binder's JupyterLab: open one, Run All, then use it."""
 
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from tests import notebooks
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.lab
 
-CHAPTER = notebooks.CHAPTERS / "01_definition.ipynb"
-EXERCISES = sorted(notebooks.EXERCISES.glob("*.ipynb"))
+PYTHON = ROOT / ".venv-binder" / "bin" / "python"
+CHAPTER = "chapters/01_definition.ipynb"
+EXERCISES = [
+    path.relative_to(ROOT).as_posix()
+    for path in sorted(notebooks.EXERCISES.glob("*.ipynb"))
+]
+
+PATH = "() => window.jupyterapp?.shell.currentWidget?.context?.path"
+
+OPEN = """async path => {
+  await window.jupyterapp.commands.execute("docmanager:open", {path});
+}"""
 
 # Asked to run any earlier, JupyterLab asks back which kernel to take.
 KERNEL_READY = """() => {
@@ -25,17 +37,18 @@ KERNEL_READY = """() => {
   return context?.session?.kernel?.status === "idle";
 }"""
 
-# JupyterLab draws only the cells in view.
-SHOW = """id => {
-  const content = window.jupyterapp.shell.currentWidget.content;
-  const index = content.widgets.findIndex(
-    widget => widget.model.sharedModel.id === id);
-  content.activeCellIndex = index;
-  return content.scrollToItem(index, "center");
+# The outputs that are stored go first: they are no proof.
+RUN_ALL = """async () => {
+  const run = command => window.jupyterapp.commands.execute(command);
+  await run("notebook:clear-all-cell-outputs");
+  run("notebook:run-all-cells");
 }"""
 
-SHUT_DOWN = """() =>
-  window.jupyterapp.shell.currentWidget.sessionContext.shutdown()"""
+CLOSE = """async () => {
+  const notebook = window.jupyterapp.shell.currentWidget;
+  await notebook.sessionContext.shutdown();
+  notebook.dispose();
+}"""
 
 SUMMARY = """() => {
   const model = window.jupyterapp.shell.currentWidget.content.model;
@@ -51,35 +64,60 @@ SUMMARY = """() => {
   };
 }"""
 
+# What a reader sees of the text cells in view, without blocks of code and
+# formulas, and where the links lead.
+TEXTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
+  .filter(cell => cell.model.type === "markdown" && cell.node.isConnected)
+  .map(cell => {
+    const shown = cell.node.querySelector(".myst")?.cloneNode(true);
+    shown?.querySelectorAll("pre, .katex").forEach(e => e.remove());
+    return {
+      id: cell.model.id,
+      text: shown?.textContent ?? "",
+      links: [...shown?.querySelectorAll("a.link") ?? []].map(a => a.href),
+    };
+  })"""
+
+RAW = r":::|```|\{[\w:]+\}|\]\(|<\w+>|Unknown Directive"
+
+# JupyterLab draws only the cells in view.
+SHOW = """id => {
+  const content = window.jupyterapp.shell.currentWidget.content;
+  const index = content.widgets.findIndex(
+    widget => widget.model.sharedModel.id === id);
+  content.activeCellIndex = index;
+  return content.scrollToItem(index, "center");
+}"""
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Start JupyterLab on copies of the notebooks; return its address."""
+    """Start Binder's JupyterLab on a copy of the notebooks; say where."""
+    if not PYTHON.exists():
+        pytest.fail(
+            f"no {PYTHON}: run `make test`, or make Binder's environment as "
+            "the README says"
+        )
     folder = tmp_path_factory.mktemp("lab")
-    (folder / "exercises").mkdir()
-    for path in EXERCISES:
-        shutil.copy(path, folder / "exercises")
-    nb = notebooks.read(CHAPTER)
-    for cell in nb.cells:
-        if cell.cell_type == "code":
-            cell.execution_count, cell.outputs = None, []
-    (folder / CHAPTER.name).write_text(notebooks.dumps(nb))
+    shutil.copytree(notebooks.CHAPTERS, folder / "book" / "chapters")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+        PYTHON, "-m", "jupyterlab", "--no-browser", "--allow-root",
         "--expose-app-in-browser", "--ip=127.0.0.1", f"--port={port}",
-        "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}",
+        "--IdentityProvider.token=", f"--ServerApp.root_dir={folder / 'book'}",
         "--LabApp.news_url=None", "--LabApp.check_for_updates_class="
         "jupyterlab.NeverCheckForUpdate",
     ]  # fmt: skip
     environment = {
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
     }
+    environment.pop("PYTHONPATH", None)
     log = (folder / "lab.log").open("w")
     server = subprocess.Popen(
         command, env=environment, stdout=log, stderr=log
@@ -106,37 +144,59 @@ def wait_for(address, server, log):
     pytest.fail("JupyterLab does not answer:\n" + log.read_text())
 
 
-@contextlib.contextmanager
-def run_all(lab, browser, path):
-    """Open a notebook, run it to its end, and show the page."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+@pytest.fixture(scope="module")
+def page(lab, browser):
+    """Open the chapter as Binder's launch button does; keep the page."""
+    page = browser.new_page(viewport={"width": 1280, "height": 3000})
     page.set_default_timeout(120_000)
-    # Without `reset`, JupyterLab opens the notebooks from before as well.
-    page.goto(f"{lab}lab/tree/{path}?reset")
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    page.goto(f"{lab}lab/tree/{CHAPTER}")
+    page.wait_for_function(f"path => ({PATH})() === path", arg=CHAPTER)
+    yield page
+    page.close()
+
+
+@contextlib.contextmanager
+def run_all(page, path):
+    """Show the notebook in JupyterLab, run to its end; then close it."""
+    page.evaluate(OPEN, path)
+    page.wait_for_function(f"path => ({PATH})() === path", arg=path)
     page.wait_for_function(KERNEL_READY)
-    page.evaluate(
-        "() => { window.jupyterapp.commands.execute('notebook:run-all-cells')"
-        " }"
-    )
+    page.evaluate(RUN_ALL)
+    # Asked at each frame, which is the default, it would keep a core busy.
     page.wait_for_function(
-        f"() => ({SUMMARY})().waiting === 0 || ({SUMMARY})().errors.length"
+        f"() => ({SUMMARY})().waiting === 0 || ({SUMMARY})().errors.length",
+        polling=250,
     )
     assert page.evaluate(SUMMARY)["errors"] == []
-    yield page
-    page.evaluate(SHUT_DOWN)
-    page.close()
+    yield
+    page.evaluate(CLOSE)
+
+
+def check_texts(page):
+    """Check the text cells in view: drawn from MyST, and no dead links."""
+    page.wait_for_function(
+        f"() => ({TEXTS})().every(cell => cell.text)", polling=250
+    )
+    for cell in page.evaluate(TEXTS):
+        raw = re.search(RAW, cell["text"])
+        assert raw is None, f"{cell['id']} shows its source: {raw[0]!r}"
+        for link in map(urlsplit, cell["links"]):
+            if link.path.startswith("/files/"):
+                path = unquote(link.path.removeprefix("/files/"))
+                assert (ROOT / path).is_file(), f"{cell['id']}: no {path}"
+
+
+def test_chapter_opens_by_its_address_and_answers(page):
+    cells = notebooks.read(ROOT / CHAPTER).cells
+    with run_all(page, CHAPTER):
+        check_texts(page)
+        move_a_slider(page, cells)
+        open_an_answer(page, cells)
+        follow_a_link(page)
 
 
 def first(cells):
     return next(cell.id for cell in cells)
-
-
-def test_slider_and_quiz_of_a_chapter(lab, browser):
-    cells = notebooks.read(CHAPTER).cells
-    with run_all(lab, browser, CHAPTER.name) as page:
-        move_a_slider(page, cells)
-        open_an_answer(page, cells)
 
 
 def move_a_slider(page, cells):
@@ -165,10 +225,18 @@ def open_an_answer(page, cells):
     assert answer.get_attribute("open") is not None
 
 
-@pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.stem)
-def test_untouched_exercise_runs_to_its_end(lab, browser, path):
-    with run_all(lab, browser, f"exercises/{path.name}") as page:
+def follow_a_link(page):
+    page.evaluate(SHOW, "exercises")
+    page.locator(".myst a.link[href*='/exercises/']").first.click()
+    page.wait_for_function(f"path => ({PATH})() === path", arg=EXERCISES[0])
+    page.evaluate(CLOSE)
+
+
+@pytest.mark.parametrize("path", EXERCISES)
+def test_untouched_exercise_runs_to_its_end(page, path):
+    with run_all(page, path):
+        check_texts(page)
         printed = page.evaluate(SUMMARY)["printed"]
-    for cell in notebooks.read(path).cells:
+    for cell in notebooks.read(ROOT / path).cells:
         if cell.cell_type == "code" and cell.source.startswith("feedback"):
             assert printed[cell.id].startswith("Not attempted: "), cell.id
