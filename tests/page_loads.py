@@ -61,12 +61,15 @@ SCROLL = """async () => {
   }
 }"""
 
-# From the event until the new picture is decoded, ready to be painted.
+# From the event until the new picture is decoded, ready to be painted. Before
+# it, a reader puts the focus on a control, as one who moves it must.
 ANSWERS = """async () => {
   const times = [];
   for (const explorer of document.querySelectorAll(".explorer")) {
     const picture = explorer.querySelector(".explorer-frame");
     for (const control of explorer.querySelectorAll("input, select")) {
+      control.focus();
+      await new Promise(done => setTimeout(done, 500));
       const last = control.max ? Number(control.max) : control.length - 1;
       for (let i = 0; i <= last; i++) {
         await new Promise(requestAnimationFrame);

@@ -70,6 +70,10 @@ SCRIPT = """
     root.querySelector(".explorer-readout").textContent = data.readouts[frame];
   };
   controls.forEach(control => control.addEventListener("input", show));
+  // Unpack the pictures when a hand comes near, not when it moves.
+  const near = () => frames.forEach(image => image.decode());
+  ["pointerenter", "focusin"].forEach(event =>
+    root.addEventListener(event, near, { once: true }));
   root.querySelector(".explorer-controls").hidden = false;
 })(document.currentScript.parentElement);
 """
