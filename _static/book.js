@@ -1,0 +1,34 @@
+// What the page does beyond the theme, in a few lines.
+(root => {
+  // A definition stands above its term where there is no room below, and
+  // goes away on Escape.
+  const show = event => {
+    const term = event.target.closest?.(".bd-article a[aria-describedby]");
+    if (!term) return;
+    delete root.dataset.quiet;
+    const note = term.nextElementSibling;
+    note.classList.remove("above");
+    const low = note.getBoundingClientRect().bottom > innerHeight;
+    note.classList.toggle("above", low);
+  };
+  document.addEventListener("pointerover", show);
+  document.addEventListener("focusin", show);
+  // The search field gives the focus back to where it came from.
+  const search = document.querySelector(".search-button__wrapper");
+  let before;
+  search?.addEventListener("focusin", event => {
+    before = event.relatedTarget ?? before;
+  });
+  document.addEventListener("keydown", event => {
+    if (event.key !== "Escape") return;
+    root.dataset.quiet = "";
+    if (search?.contains(event.target)) before?.focus();
+  });
+  // Paper is white.
+  let theme;
+  addEventListener("beforeprint", () => {
+    theme = root.dataset.theme;
+    root.dataset.theme = "light";
+  });
+  addEventListener("afterprint", () => { root.dataset.theme = theme; });
+})(document.documentElement);
