@@ -93,7 +93,7 @@ serve: $(ready)
 execute: $(ready)
 	$(py) -m tests.notebooks execute $(FILES)
 
-measure: book
+measure: book $(binder)
 	$(py) -m tests.page_loads
 
 # With the threads that PyTorch takes by itself.

@@ -24,6 +24,14 @@
     root.dataset.quiet = "";
     if (search?.contains(event.target)) before?.focus();
   });
+  // A formula that is too wide can be reached, and so scrolled, by keyboard.
+  const formulas = new ResizeObserver(entries => {
+    for (const { target } of entries)
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+  });
+  document.querySelectorAll(".formula").forEach(
+    formula => formulas.observe(formula));
   // Paper is white.
   let theme;
   addEventListener("beforeprint", () => {

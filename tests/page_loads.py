@@ -4,11 +4,12 @@
 
     python -m tests.page_loads
 
-runs on the book that `make book` built. The notebooks
-with the same outputs are built once more with Jupyter Book's defaults. One
-server sends both, compressed, and Chromium loads every page of both with an
-empty cache over the same slow network. The table goes to
-chapters/page_loads.md, which the page about this book shows.
+runs on the book that `make book` built, beside the environment for Binder that
+`make test` makes; `make measure` sees to both. The notebooks with the same
+outputs are built once more with Jupyter Book's defaults. One server sends both
+books, compressed, and Chromium loads every page of both with an empty cache
+over the same slow network. The table goes to chapters/page_loads.md, which the
+page about this book shows.
 """
 
 import functools
@@ -27,6 +28,7 @@ from tests.conftest import HTML, ROOT, chromium, serving
 from utils.timing import machine
 
 TABLE = ROOT / "chapters" / "page_loads.md"
+BINDER = ROOT / ".venv-binder"
 TEXT = (".html", ".css", ".js", ".svg", ".json")
 
 # What decides the content of a page; the rest is left at its defaults.
@@ -182,12 +184,19 @@ def names():
     return [toc["root"], *(part["file"] for part in sum(parts, []))]
 
 
+def gigabytes(folder):
+    """Return how much the files in a folder hold."""
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    return sum(p.stat().st_size for p in files) / 1e9
+
+
 def table(loads, answers, browser):
     """Return the text of the page's part, of all loads and answers."""
     rows = [row(name.removeprefix("chapters/"), *pair)
             for name, pair in loads.items()]
     middle = [{key: float(np.median([pair[i][key] for pair in loads.values()]))
                for key in next(iter(loads.values()))[0]} for i in range(2)]
+    torch = next(BINDER.rglob("site-packages/torch"))
     return f"""\
 <!-- Written by `make measure`; to change it, change tests/page_loads.py. -->
 
@@ -199,6 +208,9 @@ def table(loads, answers, browser):
 An explorer showed its new picture within {np.percentile(answers, 95):.1f} ms \
 of the reader's move in 95 of 100 moves, and within {max(answers):.1f} ms in \
 all {len(answers)} of them.
+
+The environment that Binder makes holds {gigabytes(BINDER):.1f} GB, of which \
+PyTorch is {gigabytes(torch):.1f}.
 
 Measured with Chromium {browser.version} on {machine()}.
 """

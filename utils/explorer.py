@@ -49,11 +49,7 @@ SCRIPT = """
   const data = JSON.parse(root.querySelector("script[type]").textContent);
   const controls = [...root.querySelectorAll("input, select")];
   const picture = root.querySelector(".explorer-frame");
-  const frames = data.frames.map(source => {
-    const image = new Image();
-    image.src = source;
-    return image;
-  });
+  const frames = data.frames.map(src => Object.assign(new Image(), { src }));
   const show = () => {
     const positions = controls.map(control =>
       control.selectedIndex ?? Number(control.value));
@@ -71,9 +67,8 @@ SCRIPT = """
   };
   controls.forEach(control => control.addEventListener("input", show));
   // Unpack the pictures when a hand comes near, not when it moves.
-  const near = () => frames.forEach(image => image.decode());
-  ["pointerenter", "focusin"].forEach(event =>
-    root.addEventListener(event, near, { once: true }));
+  ["pointerenter", "focusin"].forEach(event => root.addEventListener(
+    event, () => frames.forEach(image => image.decode()), { once: true }));
   root.querySelector(".explorer-controls").hidden = false;
 })(document.currentScript.parentElement);
 """
