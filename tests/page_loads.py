@@ -165,7 +165,9 @@ def load(browser, url, home):
 def row(name, ours, defaults):
     """Return a line of the table: the book's number, then the defaults'."""
     cells = [
-        f"{ours[key] * scale:{form}} / {defaults[key] * scale:{form}}"
+        "\u00a0/\u00a0".join(
+            f"{load[key] * scale:{form}}" for load in (ours, defaults)
+        )
         for key, scale, form in (
             ("bytes", 1e-3, ".0f"),
             ("requests", 1, ".0f"),

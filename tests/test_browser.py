@@ -146,14 +146,22 @@ def test_no_sign_needs_a_font_that_is_not_there(shown):
     assert signs == []
 
 
+# How far a picture's shape is from that which its file has.
+DISTORTION = """() => [...document.querySelectorAll("article img")].map(
+  image => Math.abs(Math.log(image.width / image.height
+    / image.getAttribute("width") * image.getAttribute("height"))))"""
+
+
 @pytest.mark.parametrize("width", WIDTHS)
-def test_page_does_not_scroll_sideways(shown, width):
+def test_page_fits_any_screen(shown, width):
     shown.set_viewport_size({"width": width, "height": 900})
     overflow = shown.evaluate(
         "document.documentElement.scrollWidth - window.innerWidth"
     )
+    distortion = max(shown.evaluate(DISTORTION), default=0)
     shown.set_viewport_size({"width": 1280, "height": 900})
     assert overflow <= 0, f"{overflow} px too wide for {width} px"
+    assert distortion < 0.02, "a picture is stretched"
 
 
 def test_explorer_lies_on_the_page_itself_in_the_dark(browser, server, site):
