@@ -108,4 +108,4 @@ links: $(ready)
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache
-	find chapters tests utils -name __pycache__ -prune -exec rm -rf {} +
+	find _ext chapters tests utils -name __pycache__ -prune -exec rm -rf {} +

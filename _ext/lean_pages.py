@@ -5,8 +5,10 @@ sheets become `_static/page.css` and their scripts `_static/page.js`, which
 `_templates/layout.html` refers to.
 """
 
+import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 from docutils import nodes
@@ -59,6 +61,8 @@ def setup(app):
         override=True,
         html=(visit_image, HTML5Translator.depart_image),
     )
+    # Browsers keep files by their address, and this is part of it.
+    app.edition = os.environ.get("SOURCE_DATE_EPOCH", int(time.time()))
     app.connect("html-page-context", refuse_strangers, priority=999)
     # Before the site is packed.
     app.connect("build-finished", bundle, priority=800)
@@ -72,7 +76,7 @@ def visit_image(self, node):
     """
     source = Path(self.builder.srcdir, node["uri"])
     HTML5Translator.visit_image(self, node)
-    if source.suffix != ".png":
+    if source.suffix != ".png" or "://" in node["uri"]:
         return
     with Image.open(source) as picture:
         width, height = picture.size
@@ -84,6 +88,7 @@ def visit_image(self, node):
 
 def refuse_strangers(app, pagename, templatename, context, doctree):
     """Fail where an extension adds a file that the bundles lack."""
+    context["edition"] = app.edition
     files = context["css_files"] + context["script_files"]
     names = {str(file.filename).removeprefix("_static/") for file in files
              if file.filename}
@@ -102,7 +107,7 @@ def bundle(app, exception):
         return
     static = Path(app.outdir, "_static")
     for name, patterns in (("page.css", STYLES), ("page.js", SCRIPTS)):
-        parts = [next(static.glob(pattern)) for pattern in patterns]
+        parts = [find(static, pattern) for pattern in patterns]
         text = "\n;\n" if name.endswith("js") else "\n"
         text = text.join(part.read_text(encoding="utf-8") for part in parts)
         (static / name).write_text(SOURCE_MAP.sub("", text), encoding="utf-8")
@@ -111,3 +116,13 @@ def bundle(app, exception):
     for pattern in UNUSED:
         for path in static.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def find(static, pattern):
+    """Return the file in the built book that a bundle wants."""
+    for path in static.glob(pattern):
+        return path
+    raise ExtensionError(
+        f"no file _static/{pattern}, which a bundle wants; its name, such as "
+        "book.css, stands in STYLES or SCRIPTS in _ext/lean_pages.py"
+    )

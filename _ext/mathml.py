@@ -65,7 +65,7 @@ def write(node, displaystyle):
     """Return the formula of `node` as MathML; warn where it has none."""
     try:
         return convert(node.astext(), displaystyle)
-    except LatexError as error:
+    except (LatexError, ElementTree.ParseError) as error:
         LOGGER.warning("formula: %s", error, location=node)
         return f"<code>{html.escape(node.astext())}</code>"
 

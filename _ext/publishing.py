@@ -60,7 +60,8 @@ def setup(app):
 
 def configure(app, config):
     """Set the footer, and the address for canonical links."""
-    project = tomllib.loads(Path(app.srcdir, "pyproject.toml").read_text())
+    settings = Path(app.srcdir, "pyproject.toml").read_text("utf-8")
+    project = tomllib.loads(settings)
     seconds = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
     day = time.strftime("%Y-%m-%d", time.gmtime(seconds))
     footer = f"Version {project['project']['version']}, built on {day}"
@@ -158,14 +159,14 @@ def describe(app, pagename, doctree):
     """
     if "description" in app.env.metadata[pagename]:
         return app.env.metadata[pagename]["description"]
-    source = Path(app.env.doc2path(app.config.root_doc))
+    landing = Path(app.env.doc2path(app.config.root_doc)).read_text("utf-8")
     questions = dict(re.findall(
-        r"^\| \{doc\}`(\w+)` \| (.+?) \|", source.read_text(), re.MULTILINE
+        r"^\| \{doc\}`(\w+)` \| (.+?) \|", landing, re.MULTILINE
     ))
     *_, folder, name = pagename.split("/")
     if name in questions:
         return BEFORE_QUESTION.get(folder, "") + questions[name]
-    text = doctree.next_node(nodes.paragraph).astext()
+    text = (doctree.next_node(nodes.paragraph) or doctree).astext()
     return textwrap.shorten(text, LONGEST, placeholder=" ...")
 
 

@@ -11,11 +11,6 @@ REPAIRS = (
     ),
     # The role of an entry in a bibliography is deprecated.
     ('role="doc-biblioentry"', 'role="listitem"'),
-    # What holds a wide table can be reached, and so scrolled, by keyboard.
-    (
-        'class="pst-scrollable-table-container"',
-        r'\g<0> tabindex="0" role="group" aria-label="table"',
-    ),
 )
 
 

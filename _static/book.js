@@ -24,19 +24,24 @@
     root.dataset.quiet = "";
     if (search?.contains(event.target)) before?.focus();
   });
-  // A formula that is too wide can be reached, and so scrolled, by keyboard.
-  const formulas = new ResizeObserver(entries => {
+  // What is too wide can be reached, and so scrolled, by keyboard.
+  const wide = new ResizeObserver(entries => {
     for (const { target } of entries)
       if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
       else target.removeAttribute("tabindex");
   });
-  document.querySelectorAll(".formula").forEach(
-    formula => formulas.observe(formula));
-  // Paper is white.
-  let theme;
+  document.querySelectorAll(".formula, .pst-scrollable-table-container")
+    .forEach(box => wide.observe(box));
+  // Paper is white, and cannot be unfolded.
+  let theme, folded;
   addEventListener("beforeprint", () => {
     theme = root.dataset.theme;
     root.dataset.theme = "light";
+    folded = [...document.querySelectorAll("article details:not([open])")];
+    folded.forEach(details => { details.open = true; });
   });
-  addEventListener("afterprint", () => { root.dataset.theme = theme; });
+  addEventListener("afterprint", () => {
+    root.dataset.theme = theme;
+    folded.forEach(details => { details.open = false; });
+  });
 })(document.documentElement);

@@ -17,13 +17,14 @@ KINDS = [
     "chapters/exercises/07_dying_relu.html",
     "chapters/solutions/07_dying_relu.html",
     "chapters/10_claims.html",
+    "chapters/about.html",
     "chapters/faq.html",
     "chapters/glossary.html",
     "chapters/bibliography.html",
     "chapters/index.html",
     "search.html",
 ]
-NAMES = [*pages(HTML, ""), "search.html", "genindex.html"]
+NAMES = pages(HTML, "")
 
 
 def soup(path):
@@ -307,7 +308,7 @@ CUT = r"""() => {
       found.push("no key scrolls " + node.outerHTML.slice(0, 120));
     const own = node.matches("img, input, select, button") ||
       [...node.childNodes].some(n => n.nodeType === 3 && n.data.trim());
-    if (!own || node.closest(".visually-hidden, mjx-assistive-mml, svg, math"
+    if (!own || node.closest(".visually-hidden, svg, math"
         + ", .bd-sidebar-secondary, .sr-only, .definition, .headerlink")
         || !node.checkVisibility({ visibilityProperty: true,
                                    opacityProperty: true })) continue;
@@ -367,7 +368,7 @@ def test_each_term_has_its_definition(site, name):
         assert not note.find_all(["p", "div", "a", "ul"]), note
         assert "See" not in note.get_text().split(), note
     ids = [node["id"] for node in document.select(".definition")]
-    assert len(ids) == len(set(ids)) == len(terms) > 10
+    assert len(ids) == len(set(ids)) == len(terms) > 0
 
 
 def shown(page):

@@ -17,6 +17,13 @@ MOST_REQUESTS = 8
 
 SHOW_THEME = "theme => { document.documentElement.dataset.theme = theme; }"
 
+# Folded answers and code, and one definition.
+SHOW_ALL = """() => {
+  document.querySelectorAll("article details").forEach(
+    details => { details.open = true; });
+  document.querySelector("article a[aria-describedby]")?.focus();
+}"""
+
 # What a test needs the page to hold.
 HOLDING = {
     "page_name": "",
@@ -29,7 +36,8 @@ def pages(site, holding):
     """Return the pages of the book that hold a text, as paths inside it."""
     return sorted(
         str(path.relative_to(site))
-        for path in site.glob("chapters/**/*.html")
+        for path in (*site.glob("chapters/**/*.html"),
+                     *site.glob("[gs]e*.html"))
         if holding in path.read_text(encoding="utf-8")
     )
 
@@ -123,14 +131,19 @@ def test_first_load_is_small(shown):
     assert seen < 0.02, "the text moves while the page loads"
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_page_keeps_the_rules_of_accessibility(shown, theme):
+@pytest.mark.parametrize(
+    ("theme", "width"), [("light", 1280), ("dark", 390)]
+)
+def test_page_keeps_the_rules_of_accessibility(shown, theme, width):
+    shown.set_viewport_size({"width": width, "height": 900})
     shown.evaluate(SHOW_THEME, theme)
+    shown.evaluate(SHOW_ALL)
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
     # What is in order need not be listed, which takes half of the time.
     options = {"runOnly": rules, "resultTypes": ["violations"]}
     found = Axe().run(shown, options=options).response["violations"]
     shown.evaluate(SHOW_THEME, "light")
+    shown.set_viewport_size({"width": 1280, "height": 900})
     assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
 
 
@@ -177,6 +190,7 @@ def test_explorers_answer(browser, server, site, explorer_page, scheme):
     page = open_page(browser, address(explorer_page, scheme, server, site))
     for figure in page.locator(".explorer").all():
         check_explorer(page, figure)
+    assert page.errors == [] and page.strangers == []
     page.context.close()
 
 
@@ -226,10 +240,11 @@ def test_quiz_answers_explain_themselves(
         summary.click() if number == 0 else page.keyboard.press("Enter")
         assert re.match("Right|Not quite", explanation.inner_text())
         assert explanation.is_visible()
+    assert page.errors == [] and page.strangers == []
     page.context.close()
 
 
-def test_explorer_answers_within_one_animation_frame(browser, server, site):
+def test_explorer_shows_a_new_picture_by_the_next_frame(browser, server):
     page = open_page(browser, server + "chapters/01_definition.html")
     settle(page)
     late = page.evaluate(
@@ -267,13 +282,29 @@ def test_text_and_first_frames_without_javascript(
     page.context.close()
 
 
-def test_print_shows_the_frame_and_no_controls(browser, server, site):
-    page = open_page(browser, server + "chapters/01_definition.html")
-    page.emulate_media(media="print")
-    assert page.locator(".explorer-frame").first.is_visible()
-    assert page.locator(".explorer-readout").first.is_visible()
-    assert not page.locator(".explorer-controls").first.is_visible()
-    page.context.close()
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_first_visit_follows_the_system(browser, server, scheme):
+    page = browser.new_page(color_scheme=scheme)
+    # What the reader sees before the scripts of the page.
+    page.route("**/page.js*", lambda route: route.abort())
+    page.goto(server + "chapters/faq.html", wait_until="domcontentloaded")
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    page.close()
+
+
+def test_page_works_where_nothing_may_be_stored(browser, server):
+    context = browser.new_context()
+    context.add_init_script(
+        "Object.defineProperty(window, 'localStorage', {configurable: true, "
+        "get() { throw new DOMException('no', 'SecurityError'); }})"
+    )
+    page, errors = context.new_page(), []
+    page.on("pageerror", errors.append)
+    page.goto(server + "chapters/faq.html")
+    page.locator(".theme-switch-button:visible").first.click()
+    assert page.evaluate("document.documentElement.dataset.mode") == "light"
+    assert errors == []
+    context.close()
 
 
 def draw_level(fig, level, kind):

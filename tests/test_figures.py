@@ -12,13 +12,12 @@ from PIL import Image
 
 from tests.conftest import HTML
 from tests.notebooks import chapters, read
-from tests.test_browser import THEMES, open_page, pages
+from tests.test_browser import SHOW_THEME, THEMES, open_page, pages
 from utils.plotting import LOOKS, STYLE
 
 pytestmark = pytest.mark.built
 
 FIGURES = ".cell_output img, img.turn-in-dark"
-SHOW = "theme => { document.documentElement.dataset.theme = theme; }"
 ROOM = 4
 TEXT, LINE = 4.5, 3
 # Not lines: white edges, and pale bands that lie behind lines.
@@ -89,7 +88,7 @@ def test_figures_are_legible_and_lie_on_the_page(browser, site, name):
     page = open_page(browser, (site / name).as_uri())
     found = []
     for theme in THEMES:
-        page.evaluate(SHOW, theme)
+        page.evaluate(SHOW_THEME, theme)
         for number, picture in enumerate(page.locator(FIGURES).all()):
             found += [
                 f"picture {number + 1}, {theme}: {fault}"
@@ -133,7 +132,7 @@ def test_lines_stand_out_from_the_page(browser, site):
     )
     found = []
     for theme in THEMES:
-        page.evaluate(SHOW, theme)
+        page.evaluate(SHOW_THEME, theme)
         pixels = photograph(page, page.locator("#row"))
         seen = pixels[ROOM + SIDE // 2, ROOM + SIDE // 2::2 * SIDE]
         ratios = contrast(seen, pixels[0, 0])

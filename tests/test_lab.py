@@ -24,6 +24,13 @@ EXERCISES = [
     path.relative_to(ROOT).as_posix()
     for path in sorted(notebooks.EXERCISES.glob("*.ipynb"))
 ]
+# Those that are run elsewhere (strict nbval), and here only read.
+READ = [
+    path.relative_to(ROOT).as_posix()
+    for path in (*notebooks.chapters()[1:], *notebooks.solutions())
+]
+# Draw all cells of a notebook, not only those in view.
+WHOLE = {"windowingMode": "none"}
 
 PATH = "() => window.jupyterapp?.shell.currentWidget?.context?.path"
 
@@ -64,7 +71,7 @@ SUMMARY = """() => {
   };
 }"""
 
-# What a reader sees of the text cells in view, without blocks of code and
+# What a reader sees of the text cells, without blocks of code and
 # formulas, and where the links lead.
 TEXTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
   .filter(cell => cell.model.type === "markdown" && cell.node.isConnected)
@@ -80,7 +87,6 @@ TEXTS = """() => window.jupyterapp.shell.currentWidget.content.widgets
 
 RAW = r":::|```|\{[\w:]+\}|\]\(|<\w+>|Unknown Directive"
 
-# JupyterLab draws only the cells in view.
 SHOW = """id => {
   const content = window.jupyterapp.shell.currentWidget.content;
   const index = content.widgets.findIndex(
@@ -99,6 +105,9 @@ def lab(tmp_path_factory):
             "the README says"
         )
     folder = tmp_path_factory.mktemp("lab")
+    settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text(json.dumps(WHOLE))
     shutil.copytree(notebooks.CHAPTERS, folder / "book" / "chapters")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -173,7 +182,7 @@ def run_all(page, path):
 
 
 def check_texts(page):
-    """Check the text cells in view: drawn from MyST, and no dead links."""
+    """Check the text cells: drawn from MyST, and no dead links."""
     page.wait_for_function(
         f"() => ({TEXTS})().every(cell => cell.text)", polling=250
     )
@@ -240,3 +249,12 @@ def test_untouched_exercise_runs_to_its_end(page, path):
     for cell in notebooks.read(ROOT / path).cells:
         if cell.cell_type == "code" and cell.source.startswith("feedback"):
             assert printed[cell.id].startswith("Not attempted: "), cell.id
+
+
+@pytest.mark.parametrize("path", READ)
+def test_text_of_a_notebook_is_drawn(page, path):
+    page.evaluate(OPEN, path)
+    page.wait_for_function(f"path => ({PATH})() === path", arg=path)
+    page.wait_for_function(KERNEL_READY)
+    check_texts(page)
+    page.evaluate(CLOSE)

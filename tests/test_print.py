@@ -28,7 +28,7 @@ def folded(site, name):
     """Return the text of what is folded on a page, formulas left out."""
     html = (site / name).read_text(encoding="utf-8")
     article = BeautifulSoup(html, "html.parser").find("article")
-    for node in article.select(".math, math, .definition, summary"):
+    for node in article.select("math, .definition, summary"):
         node.replace_with("\n\n")
     return [
         piece for details in article.find_all("details")
@@ -44,12 +44,17 @@ def folded(site, name):
      ("chapters/10_claims.html", "light")],
 )
 def test_paper_shows_what_is_folded_and_no_controls(
-    browser, site, name, theme, tmp_path
+    browser, site, name, theme
 ):
     page = open_page(browser, (site / name).as_uri(), theme, width=390)
     pdf = PdfReader(io.BytesIO(page.pdf(prefer_css_page_size=True)))
+    loaded = page.evaluate(
+        "[...document.querySelectorAll('article img')].map(image =>"
+        " image.complete && image.naturalWidth > 0)"
+    )
     assert page.evaluate("document.documentElement.dataset.theme") == theme
     page.context.close()
+    assert all(loaded), "a picture far down was not loaded for paper"
     width, height = map(float, pdf.pages[0].mediabox[2:])
     assert (round(width), round(height)) == (595, 842), "not A4"
     text = "".join(sheet.extract_text() for sheet in pdf.pages)
@@ -62,7 +67,7 @@ def test_paper_shows_what_is_folded_and_no_controls(
 
 
 WIDE = """() => [...document.querySelectorAll("article *")]
-  .filter(node => node.checkVisibility() && !node.closest("svg, math, .math"))
+  .filter(node => node.checkVisibility() && !node.closest("svg, math"))
   .filter(node => node.getBoundingClientRect().right > innerWidth + 1
     || node.scrollWidth > node.clientWidth + 1 && node.clientWidth
        && getComputedStyle(node).overflowX !== "visible")

@@ -27,7 +27,7 @@ def test_search_finds_the_chapter(browser, server, site, scheme):
     assert field.get_attribute("aria-label")
     lost = []
     for query, title in WANTED.items():
-        page.keyboard.press("Control+A")
+        page.keyboard.press("ControlOrMeta+A")
         page.keyboard.type(query)
         page.keyboard.press("Enter")
         page.wait_for_url("**q=" + query.replace(" ", "+") + "*")
@@ -41,6 +41,7 @@ def test_search_finds_the_chapter(browser, server, site, scheme):
     )
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('#search-results')")
+    assert page.locator(".highlighted").count() == 0
     assert page.errors == []
     page.context.close()
     assert levels == ["H1", "H2"]
