@@ -17,8 +17,9 @@ MOST_REQUESTS = 8
 
 SHOW_THEME = "theme => { document.documentElement.dataset.theme = theme; }"
 
-# Folded answers and code, and one definition.
+# Folded answers and code, one definition, and the way back up.
 SHOW_ALL = """() => {
+  document.getElementById("pst-back-to-top").style.display = "block";
   document.querySelectorAll("article details").forEach(
     details => { details.open = true; });
   document.querySelector("article a[aria-describedby]")?.focus();
@@ -99,7 +100,9 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(scope="module")
 def shown(browser, server, page_name):
     """Load a page once for all tests that only look at it."""
-    page = open_page(browser, server + page_name, observe=OBSERVE)
+    # What is faded in while it is looked at looks different.
+    page = open_page(browser, server + page_name, observe=OBSERVE,
+                     reduced_motion="reduce")
     yield page
     page.context.close()
 
