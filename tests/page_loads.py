@@ -227,6 +227,11 @@ def main():
             f"wanted are the built book in {HTML} and Binder's environment in "
             f"{BINDER}: run `make measure`, which makes both"
         )
+    if (BINDER / "installed-other").exists():
+        raise SystemExit(
+            f"{BINDER} is not Binder's: PyTorch's own index, such as "
+            "https://download.pytorch.org/whl/cpu, did not answer"
+        )
     loads, answers = {}, []
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         if browser is None:
