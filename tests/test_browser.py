@@ -15,6 +15,9 @@ WIDTHS = (320, 390, 768, 1280, 1920)
 THEMES = ("light", "dark")
 MOST_REQUESTS = 8
 
+# A page with formulas at its top.
+FORMULAS = "chapters/solutions/08_variants.html"
+
 SHOW_THEME = "theme => { document.documentElement.dataset.theme = theme; }"
 
 # Folded answers and code, one definition, and the way back up.
@@ -132,6 +135,41 @@ def test_first_load_is_small(shown):
     assert len(shown.requested) <= MOST_REQUESTS, shown.requested
     seen = shown.evaluate("window.seen.shift")
     assert seen < 0.02, "the text moves while the page loads"
+
+
+def test_late_font_of_the_formulas_moves_no_text(browser, server):
+    page, late = browser.new_page(viewport={"width": 1280, "height": 900}), []
+    page.add_init_script(f"({OBSERVE})()")
+    page.route("**/*.woff2", lambda route: late.append(route))
+    page.goto(server + FORMULAS, wait_until="domcontentloaded")
+    # Longer than a browser waits for an optional font.
+    page.wait_for_timeout(1000)
+    for route in late:
+        route.continue_()
+    page.wait_for_load_state("networkidle")
+    assert late and page.evaluate("window.seen.paint") is not None
+    assert page.evaluate("window.seen.shift") < 0.02
+    page.close()
+
+
+# Whether a formula would be narrower or wider in the system's own font.
+OWN_FONT = """() => {
+  const formula = document.querySelector("article math");
+  const width = formula.getBoundingClientRect().width;
+  formula.style.fontFamily = "math";
+  return formula.getBoundingClientRect().width !== width;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_formulas_have_their_font(browser, server, site, scheme):
+    url = address(FORMULAS, scheme, server, site)
+    page = open_page(browser, url)
+    # If the font was late, it is there now.
+    page.goto(url)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(OWN_FONT)
+    page.context.close()
 
 
 @pytest.mark.parametrize(
