@@ -187,6 +187,11 @@ def names():
     return [toc["root"], *(part["file"] for part in sum(parts, []))]
 
 
+def label(name):
+    """Return what the table calls a page: "faq", "01" or "exercises/01"."""
+    return name.removeprefix("chapters/").partition("_")[0]
+
+
 def gigabytes(folder):
     """Return how much the files in a folder hold."""
     files = [p for p in folder.rglob("*") if p.is_file()]
@@ -195,8 +200,7 @@ def gigabytes(folder):
 
 def table(loads, answers, browser):
     """Return the text of the page's part, of all loads and answers."""
-    rows = [row(name.removeprefix("chapters/"), *pair)
-            for name, pair in loads.items()]
+    rows = [row(label(name), *pair) for name, pair in loads.items()]
     middle = [{key: float(np.median([pair[i][key] for pair in loads.values()]))
                for key in next(iter(loads.values()))[0]} for i in range(2)]
     torch = next(BINDER.rglob("site-packages/torch"))

@@ -18,7 +18,7 @@ from fontTools.ttLib import TTFont
 from tests.math_font import FONT
 from tests.notebooks import chapters, read, solutions, tags
 from tests.page_loads import TABLE as PAGE_LOADS
-from tests.page_loads import names
+from tests.page_loads import label, names
 
 pytestmark = pytest.mark.built
 
@@ -199,9 +199,7 @@ def measured():
 
 def test_measured_page_loads_reach_their_goals():
     rows = measured()
-    assert list(rows) == [
-        *(name.removeprefix("chapters/") for name in NAMES), "median"
-    ]
+    assert list(rows) == [*map(label, NAMES), "median"]
     missed = [
         name for name, (kilobytes, requests, _, _, shift) in rows.items()
         if kilobytes[0] > kilobytes[1] / 2 or requests[0] > requests[1] / 2
@@ -214,7 +212,7 @@ def test_measured_page_loads_reach_their_goals():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_keeps_its_budget(site, pages, name):
-    (budget, _), *_ = measured()[name.removeprefix("chapters/")]
+    (budget, _), *_ = measured()[label(name)]
     kilobytes = weight(site, pages[name], name)
     # Pictures near the first screen come on top, some of them.
     assert 0.6 * budget < kilobytes < 1.05 * budget, (
