@@ -5,10 +5,12 @@ JavaScript too.
 """
 
 import html
+import re
 from xml.etree import ElementTree
 
 from docutils import nodes
 from math_core import LatexError, LatexToMathML
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
 CONVERTER = LatexToMathML(fancy_error=False)
@@ -26,6 +28,7 @@ PROPERTIES = {
 def setup(app):
     """Offer this as a renderer of formulas, chosen in _config.yml."""
     app.add_html_math_renderer("mathml", (inline, None), (display, None))
+    app.add_post_transform(KeepTogether)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -81,3 +84,33 @@ def display(self, node):
     formula = write(node, displaystyle=True)
     self.body.append(f'<div class="formula">{formula}</div>\n')
     raise nodes.SkipNode
+
+
+class KeepTogether(SphinxPostTransform):
+    """Keep a formula on one line with the signs that touch it.
+
+    Browsers may break a line on both sides of a formula, even before a comma.
+    """
+
+    default_priority = 900
+    formats = ("html",)
+
+    def run(self):
+        """Put formula and signs into one element, which does not break."""
+        for formula in list(self.document.findall(nodes.math)):
+            parent, place = formula.parent, formula.parent.index(formula)
+            before = cut(parent, place - 1, r"\S*$")
+            after = cut(parent, place + 1, r"^\S*")
+            parent[place] = nodes.inline(
+                "", "", before, formula, after, classes=["whole"]
+            )
+
+
+def cut(parent, place, pattern):
+    """Cut the pattern out of the text at that place; return what was cut."""
+    text = parent[place] if 0 <= place < len(parent) else None
+    if not isinstance(text, nodes.Text):
+        return nodes.Text("")
+    found = re.search(pattern, text)
+    parent[place] = nodes.Text(text[:found.start()] + text[found.end():])
+    return nodes.Text(found[0])

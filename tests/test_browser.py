@@ -208,6 +208,21 @@ DISTORTION = """() => [...document.querySelectorAll("article img")].map(
     / image.getAttribute("width") * image.getAttribute("height"))))"""
 
 
+# What stands alone at the start of a line, and belongs to a formula before it.
+STRAY = r"""() => {
+  const range = document.createRange();
+  return [...document.querySelectorAll("article math")].flatMap(formula => {
+    const text = formula.nextSibling;
+    if (!/^[^\s\w]/.test(text?.data ?? "")) return [];
+    range.setStart(text, 0);
+    range.setEnd(text, 1);
+    const below = range.getBoundingClientRect().top
+      > formula.getBoundingClientRect().bottom;
+    return below ? [text.data.slice(0, 40)] : [];
+  });
+}"""
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_page_fits_any_screen(shown, width):
     shown.set_viewport_size({"width": width, "height": 900})
@@ -215,9 +230,11 @@ def test_page_fits_any_screen(shown, width):
         "document.documentElement.scrollWidth - window.innerWidth"
     )
     distortion = max(shown.evaluate(DISTORTION), default=0)
+    stray = shown.evaluate(STRAY)
     shown.set_viewport_size({"width": 1280, "height": 900})
     assert overflow <= 0, f"{overflow} px too wide for {width} px"
     assert distortion < 0.02, "a picture is stretched"
+    assert stray == []
 
 
 def test_explorer_lies_on_the_page_itself_in_the_dark(browser, server, site):
