@@ -24,10 +24,10 @@ EXERCISES = [
     path.relative_to(ROOT).as_posix()
     for path in sorted(notebooks.EXERCISES.glob("*.ipynb"))
 ]
-# Those that are run elsewhere (strict nbval), and here only read. The text of
-# the solutions is that of the exercises, and the answers.
+# Those that are run elsewhere (strict nbval), and here only read.
 READ = [
-    path.relative_to(ROOT).as_posix() for path in notebooks.chapters()[1:]
+    path.relative_to(ROOT).as_posix()
+    for path in (*notebooks.chapters()[1:], *notebooks.solutions())
 ]
 # Draw all cells of a notebook, not only those in view.
 WHOLE = {"windowingMode": "none"}
