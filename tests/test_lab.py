@@ -16,7 +16,8 @@ import pytest
 from tests import notebooks
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.lab
+# One JupyterLab for all of them.
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("lab")]
 
 PYTHON = ROOT / ".venv-binder" / "bin" / "python"
 CHAPTER = "chapters/01_definition.ipynb"

@@ -62,6 +62,13 @@ def files():
 # --- the environments ---
 
 
+@pytest.mark.xdist_group("kept")
+def test_groups_of_tests_stay_together(request):
+    if not request.config.getoption("loadgroup", False):
+        pytest.skip("wants a worker of `pytest -n 2 --dist loadgroup`")
+    assert request.node.nodeid.endswith("@kept")
+
+
 def test_requirements_are_exact_pins_with_a_reason():
     pins = blocks()
     assert list(pins) == ["run", "build", "class", "test"]
