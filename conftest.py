@@ -1,5 +1,6 @@
 """How nbval names and compares the cells of a notebook."""
 
+
 def pytest_collectstart(collector):
     """Name each item by its cell's id; compare only what is stored."""
     if type(collector).__name__ != "IPyNbFile":

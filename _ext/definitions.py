@@ -12,8 +12,7 @@ LINK = re.compile(
     r'<a class="reference internal" href="[^"]*#(term-[^"]+)">(.*?)</a>'
 )
 NOTE = (
-    '{link}<span class="definition" role="tooltip" id="{name}">'
-    "{text}</span>"
+    '{link}<span class="definition" role="tooltip" id="{name}">{text}</span>'
 )
 
 

@@ -90,8 +90,11 @@ def refuse_strangers(app, pagename, templatename, context, doctree):
     """Fail where an extension adds a file that the bundles lack."""
     context["edition"] = app.edition
     files = context["css_files"] + context["script_files"]
-    names = {str(file.filename).removeprefix("_static/") for file in files
-             if file.filename}
+    names = {
+        str(file.filename).removeprefix("_static/")
+        for file in files
+        if file.filename
+    }
     for name in sorted(names):
         known = STYLES + SCRIPTS + UNUSED
         if not any(Path(name).match(pattern) for pattern in known):

@@ -19,10 +19,12 @@ LOGGER = logging.getLogger(__name__)
 # MathML Core allows these attributes everywhere, HTML validators do not; the
 # properties mean the same.
 PROPERTIES = {
-    "displaystyle": {"true": "math-style: normal",
-                     "false": "math-style: compact"},
+    "displaystyle": {
+        "true": "math-style: normal",
+        "false": "math-style: compact",
+    },
     "scriptlevel": {"0": "math-depth: 0"},
-}  # fmt: skip
+}
 
 
 def setup(app):
@@ -112,5 +114,5 @@ def cut(parent, place, pattern):
     if not isinstance(text, nodes.Text):
         return nodes.Text("")
     found = re.search(pattern, text)
-    parent[place] = nodes.Text(text[:found.start()] + text[found.end():])
+    parent[place] = nodes.Text(text[: found.start()] + text[found.end() :])
     return nodes.Text(found[0])

@@ -94,10 +94,12 @@ def add_buttons(app, pagename, templatename, context, doctree):
         return
     path = Path(app.env.doc2path(pagename)).relative_to(app.srcdir).as_posix()
     launch = path.endswith(".ipynb") and [
-        button("Binder", "_static/images/logo_binder.svg",
-               app.clone.binder(path)),
-        button("Colab", "_static/images/logo_colab.png",
-               app.clone.in_colab(path)),
+        button(
+            "Binder", "_static/images/logo_binder.svg", app.clone.binder(path)
+        ),
+        button(
+            "Colab", "_static/images/logo_colab.png", app.clone.in_colab(path)
+        ),
     ]
     icon = f"fab fa-{app.clone.kind}" if app.clone.kind else "fas fa-code"
     source = [
@@ -112,15 +114,26 @@ def add_buttons(app, pagename, templatename, context, doctree):
 
 def button(text, icon, url):
     """Return a button of the theme's, or None without an address."""
-    return url and {"type": "link", "text": text, "icon": icon,
-                    "url": html.escape(url)}
+    return url and {
+        "type": "link",
+        "text": text,
+        "icon": icon,
+        "url": html.escape(url),
+    }
 
 
 def group(tooltip, icon, label, buttons):
     """Return a list with the theme's menu of the buttons, if there are any."""
     buttons = [button for button in buttons or [] if button]
-    return buttons and [{"type": "group", "tooltip": tooltip, "icon": icon,
-                         "label": label, "buttons": buttons}]
+    return buttons and [
+        {
+            "type": "group",
+            "tooltip": tooltip,
+            "icon": icon,
+            "label": label,
+            "buttons": buttons,
+        }
+    ]
 
 
 def add_description(app, pagename, templatename, context, doctree):
@@ -160,9 +173,9 @@ def describe(app, pagename, doctree):
     if "description" in app.env.metadata[pagename]:
         return app.env.metadata[pagename]["description"]
     landing = Path(app.env.doc2path(app.config.root_doc)).read_text("utf-8")
-    questions = dict(re.findall(
-        r"^\| \{doc\}`(\w+)` \| (.+?) \|", landing, re.MULTILINE
-    ))
+    questions = dict(
+        re.findall(r"^\| \{doc\}`(\w+)` \| (.+?) \|", landing, re.MULTILINE)
+    )
     *_, folder, name = pagename.split("/")
     if name in questions:
         return BEFORE_QUESTION.get(folder, "") + questions[name]
@@ -217,8 +230,11 @@ def write_sitemap(app, path):
 
 def pack(site):
     """Write the site into one ZIP beside its pages, with one folder."""
-    files = [path for path in sorted(site.rglob("*"))
-             if path.is_file() and path.name != ZIP]
+    files = [
+        path
+        for path in sorted(site.rglob("*"))
+        if path.is_file() and path.name != ZIP
+    ]
     with zipfile.ZipFile(site / ZIP, "w", zipfile.ZIP_DEFLATED) as book:
         for path in files:
             book.write(path, Path("relu-book", path.relative_to(site)))

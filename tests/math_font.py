@@ -23,9 +23,13 @@ SIGNS = "±×÷ˆ¯‖…′″ℓℝ←↑→↓↔↦⇒∀∂∇∈∉∏∑�
 ACCENTS = range(0x300, 0x305)
 INVISIBLE = [0xA0, *range(0x2061, 0x2065)]
 CHARACTERS = {
-    *range(0x20, 0x7F), *ITALIC, *GREEK, *map(ord, SIGNS), *ACCENTS,
+    *range(0x20, 0x7F),
+    *ITALIC,
+    *GREEK,
+    *map(ord, SIGNS),
+    *ACCENTS,
     *INVISIBLE,
-}  # fmt: skip
+}
 
 
 def main(path):

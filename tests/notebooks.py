@@ -65,9 +65,7 @@ KINDS = {"on paper", "code", "prediction", "experiment"}
 SUBTITLE = re.compile(
     r"## (\d)\. .+\n\n\*(★{1,3}) · ([a-z ]+) · (\d+) minutes\*\n"
 )
-MACHINE_PATH = re.compile(
-    r"(?<![\w.])/(?:home|root|tmp|work|Users)\b|\bC:\\"
-)
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|tmp|work|Users)\b|\bC:\\")
 FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 TO_MEND = "run `make execute`"
 
@@ -582,8 +580,9 @@ def stale(path):
 
 
 def _check(paths):
-    notebooks = {f"{path.parent.name}/{path.name}": read(path)
-                 for path in paths}
+    notebooks = {
+        f"{path.parent.name}/{path.name}": read(path) for path in paths
+    }
     found = clashes(notebooks)
     for path, (name, nb) in zip(paths, notebooks.items(), strict=True):
         solution = path.parent == SOLUTIONS

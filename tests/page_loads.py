@@ -32,8 +32,12 @@ BINDER = ROOT / ".venv-binder"
 TEXT = (".html", ".css", ".js", ".svg", ".json")
 
 # What decides the content of a page; the rest is left at its defaults.
-CONTENT = ("nb_mime_priority_overrides", "nb_render_markdown_format",
-           "nb_merge_streams", "bibtex_reference_style")
+CONTENT = (
+    "nb_mime_priority_overrides",
+    "nb_render_markdown_format",
+    "nb_merge_streams",
+    "bibtex_reference_style",
+)
 
 # As WebPageTest's "4G": 9 Mbit/s, 170 ms there and back.
 NETWORK = {
@@ -97,8 +101,11 @@ def build_with_defaults(folder):
         "execute": {"execute_notebooks": "off"},
         "parse": ours["parse"],
         "bibtex_bibfiles": ours["bibtex_bibfiles"],
-        "sphinx": {"config": {name: ours["sphinx"]["config"][name]
-                              for name in CONTENT}},
+        "sphinx": {
+            "config": {
+                name: ours["sphinx"]["config"][name] for name in CONTENT
+            }
+        },
     }
     (folder / "_config.yml").write_text(yaml.safe_dump(config))
     shutil.copy(ROOT / "_toc.yml", folder)
@@ -146,11 +153,19 @@ def load(browser, url, home):
     session.send("Network.enable")
     session.send("Network.emulateNetworkConditions", NETWORK)
     requests = []
-    page.on("request", lambda r: None if r.url.startswith(("data:", "blob:"))
-            else requests.append(r))
+    page.on(
+        "request",
+        lambda r: (
+            None
+            if r.url.startswith(("data:", "blob:"))
+            else requests.append(r)
+        ),
+    )
     # Asked for, and counted, but not answered: there may be no network.
-    page.route(lambda address: not address.startswith(home),
-               lambda route: route.abort())
+    page.route(
+        lambda address: not address.startswith(home),
+        lambda route: route.abort(),
+    )
     page.goto(url)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(300)
@@ -201,8 +216,13 @@ def gigabytes(folder):
 def table(loads, answers, browser):
     """Return the text of the page's part, of all loads and answers."""
     rows = [row(label(name), *pair) for name, pair in loads.items()]
-    middle = [{key: float(np.median([pair[i][key] for pair in loads.values()]))
-               for key in next(iter(loads.values()))[0]} for i in range(2)]
+    middle = [
+        {
+            key: float(np.median([pair[i][key] for pair in loads.values()]))
+            for key in next(iter(loads.values()))[0]
+        }
+        for i in range(2)
+    ]
     torch = next(BINDER.rglob("site-packages/torch"))
     late = np.percentile(answers, 95)
     return f"""\

@@ -77,7 +77,7 @@ def glossary(text):
     for block in re.split(r"\n\n(?=\S)", body.strip("\n")):
         lines = block.split("\n")
         names = [line for line in lines if not line.startswith(" ")]
-        entries.append((names, "\n".join(lines[len(names):])))
+        entries.append((names, "\n".join(lines[len(names) :])))
     return entries
 
 
@@ -111,7 +111,8 @@ def uses(nb, entries):
     targets = {n.lower(): names[0] for names, _ in entries for n in names}
     patterns = [
         f"[{form[0]}{form[0].upper()}]{re.escape(form[1:])}"
-        if form[0].islower() else re.escape(form)
+        if form[0].islower()
+        else re.escape(form)
         for form in sorted(words, key=len, reverse=True)
     ]
     pattern = re.compile(

@@ -36,8 +36,9 @@ def soup(path):
 
 def disorder(document):
     """Say what is wrong with the headings and landmarks of a page."""
-    levels = [int(node.name[1]) for node in document.find_all(
-        re.compile("^h[1-6]$"))]
+    levels = [
+        int(node.name[1]) for node in document.find_all(re.compile("^h[1-6]$"))
+    ]
     if levels.count(1) != 1:
         yield f"{levels.count(1)} headings of the first level"
     if levels[:1] != [1]:
@@ -51,7 +52,8 @@ def disorder(document):
         yield "there is not exactly one main part"
     skip = document.body.find("a")
     if skip["href"] != "#main-content" or not document.find(
-            "main", id="main-content"):
+        "main", id="main-content"
+    ):
         yield "the first link does not lead to the main part"
 
 
@@ -60,9 +62,11 @@ def test_headings_and_landmarks_are_in_order(site, name):
     assert list(disorder(soup(site / name))) == []
 
 
-RIGHT = ("<html lang=en><body><a href='#main-content'>Skip</a>"
-         "<main id=main-content><h1>A</h1><h2>B</h2><h3>C</h3><h2>D</h2>"
-         "</main></body></html>")
+RIGHT = (
+    "<html lang=en><body><a href='#main-content'>Skip</a>"
+    "<main id=main-content><h1>A</h1><h2>B</h2><h3>C</h3><h2>D</h2>"
+    "</main></body></html>"
+)
 
 
 def test_a_page_in_order_passes():
@@ -71,13 +75,19 @@ def test_a_page_in_order_passes():
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("<h2>D</h2>", "<h1>D</h1>"), ("<h2>B</h2>", ""), ("lang=en", ""),
-     ("<h1>A</h1>", "<h2>A</h2><h1>A</h1>"), ("<main id=main-content>", ""),
-     ("#main-content", "#other")],
+    [
+        ("<h2>D</h2>", "<h1>D</h1>"),
+        ("<h2>B</h2>", ""),
+        ("lang=en", ""),
+        ("<h1>A</h1>", "<h2>A</h2><h1>A</h1>"),
+        ("<main id=main-content>", ""),
+        ("#main-content", "#other"),
+    ],
 )
 def test_a_page_out_of_order_is_caught(old, new):
-    assert list(disorder(BeautifulSoup(RIGHT.replace(old, new),
-                                       "html.parser")))
+    assert list(
+        disorder(BeautifulSoup(RIGHT.replace(old, new), "html.parser"))
+    )
 
 
 # --- alt texts ---
@@ -120,10 +130,16 @@ def test_a_good_alt_text_passes():
 
 @pytest.mark.parametrize(
     "texts",
-    [[""], ["image"], ["Figure 3"], ["../_images/0a1b.png with much text on"],
-     ["<Figure size 765x435 with 1 Axes>, one of many"], [GOOD, GOOD],
-     ["A figure of ReLU and of its slope near zero."],
-     ["Plot of ReLU and of its slope, near zero."]],
+    [
+        [""],
+        ["image"],
+        ["Figure 3"],
+        ["../_images/0a1b.png with much text on"],
+        ["<Figure size 765x435 with 1 Axes>, one of many"],
+        [GOOD, GOOD],
+        ["A figure of ReLU and of its slope near zero."],
+        ["Plot of ReLU and of its slope, near zero."],
+    ],
 )
 def test_an_empty_alt_text_is_caught(texts):
     assert list(empty_words(texts))
@@ -193,8 +209,9 @@ def stray(stops):
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
 @pytest.mark.parametrize("name", KINDS)
 def test_focus_is_always_to_be_seen(browser, site, name, width, theme):
-    page = open_page(browser, (site / name).as_uri(), theme, width,
-                     reduced_motion="reduce")
+    page = open_page(
+        browser, (site / name).as_uri(), theme, width, reduced_motion="reduce"
+    )
     stops = list(walk(page))
     page.context.close()
     assert len(stops) > 5
@@ -202,8 +219,13 @@ def test_focus_is_always_to_be_seen(browser, site, name, width, theme):
 
 
 @pytest.mark.parametrize(
-    "style", ["outline: none", "outline: 3px solid #ddd", "opacity: 0; "
-              "position: fixed; left: -99px", "visibility: visible"],
+    "style",
+    [
+        "outline: none",
+        "outline: 3px solid #ddd",
+        "opacity: 0; position: fixed; left: -99px",
+        "visibility: visible",
+    ],
 )
 def test_lost_focus_is_caught(browser, style):
     page = browser.new_page()
@@ -284,8 +306,7 @@ MOVING = """() => [...document.querySelectorAll("*")].flatMap(node =>
 
 @pytest.mark.parametrize("name", [KINDS[0], "search.html"])
 def test_nothing_moves_for_those_who_ask_for_it(browser, site, name):
-    page = open_page(browser, (site / name).as_uri(),
-                     reduced_motion="reduce")
+    page = open_page(browser, (site / name).as_uri(), reduced_motion="reduce")
     assert page.evaluate(MOVING) == []
     page.emulate_media(reduced_motion="no-preference")
     assert page.evaluate(MOVING), "the test sees no motion at all"
@@ -356,8 +377,9 @@ def test_nothing_is_cut_off_on_any_screen(browser, site, name):
 # --- definitions ---
 
 
-@pytest.mark.parametrize("name", pages(HTML, 'class="definition"')
-                         or ["not built"])
+@pytest.mark.parametrize(
+    "name", pages(HTML, 'class="definition"') or ["not built"]
+)
 def test_each_term_has_its_definition(site, name):
     document = soup(site / name)
     terms = document.select("article a[href*='glossary.html#term-']")
@@ -390,8 +412,12 @@ def shown(page):
 @pytest.mark.parametrize("width", [1280, 320])
 @pytest.mark.parametrize("name", ["07_dying_relu", "10_claims"])
 def test_definitions_show_on_focus_and_hover(browser, site, name, width):
-    page = open_page(browser, (site / f"chapters/{name}.html").as_uri(),
-                     width=width, reduced_motion="reduce")
+    page = open_page(
+        browser,
+        (site / f"chapters/{name}.html").as_uri(),
+        width=width,
+        reduced_motion="reduce",
+    )
     found = []
     for term in page.locator("article a[aria-describedby]").all():
         wanted = term.get_attribute("aria-describedby")
@@ -421,8 +447,9 @@ def test_definitions_show_on_focus_and_hover(browser, site, name, width):
 
 
 def test_definitions_need_no_javascript_and_no_ink(browser, site):
-    page = open_page(browser, (site / KINDS[0]).as_uri(),
-                     java_script_enabled=False)
+    page = open_page(
+        browser, (site / KINDS[0]).as_uri(), java_script_enabled=False
+    )
     page.locator("article a[aria-describedby]").first.hover()
     assert page.locator(".definition").first.is_visible()
     page.emulate_media(media="print")

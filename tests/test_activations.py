@@ -88,32 +88,36 @@ def test_agrees_with_torch(name, arguments):
     # next test looks at such numbers without it.
     close = partial(assert_allclose, rtol=1e-12, atol=1e-14)
     for ours, theirs in zip(
-        value_and_derivative(name, arguments), autograd(name, x, arguments),
+        value_and_derivative(name, arguments),
+        autograd(name, x, arguments),
         strict=True,
     ):
         close(ours(x), theirs)
 
 
-@pytest.mark.parametrize(("name", "x", "value", "derivative"), [
-    # The right-hand sides were computed with 400 digits.
-    ("sigmoid", -740, 4.1887398800480489e-322, 4.1887398800480489e-322),
-    ("sigmoid", -710, 4.47628622567513e-309, 4.47628622567513e-309),
-    ("sigmoid", -30, 9.357622968839299e-14, 9.3576229688384233e-14),
-    ("sigmoid", 30, 0.99999999999990642, 9.3576229688384233e-14),
-    ("tanh", -30, -1.0, 3.5026043050786081e-26),
-    ("tanh", 8, 0.99999977492967589, 4.5014059756372917e-7),
-    ("elu", -30, -0.99999999999990642, 9.3576229688401746e-14),
-    ("gelu", -30, -1.4720141781444561e-196, -4.4160316907084944e-195),
-    ("gelu", -8, -4.9767684594174273e-15, -3.979607261086796e-14),
-    ("gelu", 8, 7.999999999999995, 1.0000000000000398),
-    ("gelu tanh", -8, -3.1077829375011112e-21, -4.7147845041068416e-20),
-    ("silu", -30, -2.8072868906517897e-12, -2.713710660963134e-12),
-    ("silu", 8, 7.9973171989562682, 1.0023465512355853),
-    ("softplus", -30, 9.3576229688397368e-14, 9.357622968839299e-14),
-    ("softplus", 8, 8.0003354063728958, 0.99966464986953352),
-    ("mish", -30, -2.807286890651921e-12, -2.7137106609633923e-12),
-    ("mish", 8, 7.9999982006448423, 1.0000033725836882),
-])
+@pytest.mark.parametrize(
+    ("name", "x", "value", "derivative"),
+    [
+        # The right-hand sides were computed with 400 digits.
+        ("sigmoid", -740, 4.1887398800480489e-322, 4.1887398800480489e-322),
+        ("sigmoid", -710, 4.47628622567513e-309, 4.47628622567513e-309),
+        ("sigmoid", -30, 9.357622968839299e-14, 9.3576229688384233e-14),
+        ("sigmoid", 30, 0.99999999999990642, 9.3576229688384233e-14),
+        ("tanh", -30, -1.0, 3.5026043050786081e-26),
+        ("tanh", 8, 0.99999977492967589, 4.5014059756372917e-7),
+        ("elu", -30, -0.99999999999990642, 9.3576229688401746e-14),
+        ("gelu", -30, -1.4720141781444561e-196, -4.4160316907084944e-195),
+        ("gelu", -8, -4.9767684594174273e-15, -3.979607261086796e-14),
+        ("gelu", 8, 7.999999999999995, 1.0000000000000398),
+        ("gelu tanh", -8, -3.1077829375011112e-21, -4.7147845041068416e-20),
+        ("silu", -30, -2.8072868906517897e-12, -2.713710660963134e-12),
+        ("silu", 8, 7.9973171989562682, 1.0023465512355853),
+        ("softplus", -30, 9.3576229688397368e-14, 9.357622968839299e-14),
+        ("softplus", 8, 8.0003354063728958, 0.99966464986953352),
+        ("mish", -30, -2.807286890651921e-12, -2.7137106609633923e-12),
+        ("mish", 8, 7.9999982006448423, 1.0000033725836882),
+    ],
+)
 def test_tails_keep_their_digits(name, x, value, derivative):
     name, *form = name.split()
     arguments = {"approximate": form[0]} if form else {}
@@ -128,7 +132,8 @@ def test_short_floats_are_rounded_once(name, arguments, dtype):
     # Up to 5, where torch's own float64 has digits to spare for float32.
     x = np.linspace(-5, 5, 1201).astype(dtype)
     for ours, theirs in zip(
-        value_and_derivative(name, arguments), autograd(name, x, arguments),
+        value_and_derivative(name, arguments),
+        autograd(name, x, arguments),
         strict=True,
     ):
         assert ours(x).dtype == dtype
@@ -152,23 +157,33 @@ SPECIAL = {
     "sigmoid": ([0, 0, 0.5, 0.5, 0.5, 1, 1], [0, 0, *[0.25] * 3, 0, 0]),
     "tanh": ([-1, -1, -TINY, 0, TINY, 1, 1], [0, 0, 1, 1, 1, 0, 0]),
     "relu": ([0, 0, 0, 0, TINY, MAX, INF], [0, 0, 0, 0, 1, 1, 1]),
-    "leaky_relu": ([-INF, -MAX / 100, -TINY / 100, 0, TINY, MAX, INF],
-                   [*[0.01] * 4, 1, 1, 1]),
-    "prelu": ([-INF, -MAX / 4, -TINY / 4, 0, TINY, MAX, INF],
-              [*[0.25] * 4, 1, 1, 1]),
+    "leaky_relu": (
+        [-INF, -MAX / 100, -TINY / 100, 0, TINY, MAX, INF],
+        [*[0.01] * 4, 1, 1, 1],
+    ),
+    "prelu": (
+        [-INF, -MAX / 4, -TINY / 4, 0, TINY, MAX, INF],
+        [*[0.25] * 4, 1, 1, 1],
+    ),
     "elu": ([-1, -1, -TINY, 0, TINY, MAX, INF], [0, 0, 1, 1, 1, 1, 1]),
-    "selu": ([-SELU_0, -SELU_0, -SELU_0 * TINY, 0, LAMBDA * TINY, INF, INF],
-             [0, 0, SELU_0, SELU_0, LAMBDA, LAMBDA, LAMBDA]),
+    "selu": (
+        [-SELU_0, -SELU_0, -SELU_0 * TINY, 0, LAMBDA * TINY, INF, INF],
+        [0, 0, SELU_0, SELU_0, LAMBDA, LAMBDA, LAMBDA],
+    ),
     "gelu": (HALF, RISING),
     "silu": (HALF, RISING),
     "swish": (HALF, RISING),
     "softplus": ([0, 0, *[np.log(2)] * 3, MAX, INF], RISING),
-    "mish": ([0, 0, -0.6 * TINY, 0, 0.6 * TINY, MAX, INF],
-             [0, 0, 0.6, 0.6, 0.6, 1, 1]),
+    "mish": (
+        [0, 0, -0.6 * TINY, 0, 0.6 * TINY, MAX, INF],
+        [0, 0, 0.6, 0.6, 0.6, 1, 1],
+    ),
     "hardswish": (HALF, RISING),
     "relu6": ([0, 0, 0, 0, TINY, 6, 6], [0, 0, 0, 0, 1, 0, 0]),
-    "relu_squared": ([0, 0, 0, 0, 0, INF, INF],
-                     [0, 0, 0, 0, 2 * TINY, INF, INF]),
+    "relu_squared": (
+        [0, 0, 0, 0, 0, INF, INF],
+        [0, 0, 0, 0, 2 * TINY, INF, INF],
+    ),
 }
 
 
@@ -182,23 +197,43 @@ def test_special_values(name):
         assert_allclose(ours(x), expected, rtol=1e-9, atol=0)
 
 
-@pytest.mark.parametrize(("call", "expected"), [
-    (partial(act.leaky_relu, -INF, negative_slope=0), 0),
-    (partial(act.prelu, [-INF, -INF, INF], weight=[0, 1, 0]), [0, -INF, INF]),
-    (partial(act.elu, [-INF, INF], alpha=0), [0, INF]),
-    (partial(act.elu.derivative, [-INF, INF], alpha=0), [0, 1]),
-    (partial(act.gelu, [-INF, -MAX, MAX, INF], "tanh"), [0, 0, MAX, INF]),
-    (partial(act.gelu.derivative, [-INF, -MAX, -1e155, 1e155, MAX, INF],
-             "tanh"), [0, 0, 0, 1, 1, 1]),
-    (partial(act.swish, [-INF, -MAX, MAX, INF], beta=0),
-     [-INF, -MAX / 2, MAX / 2, INF]),
-    (partial(act.swish.derivative, [-INF, INF], beta=0), [0.5, 0.5]),
-    (partial(act.swish, [-INF, -MAX, MAX, INF], beta=-1), [-INF, -MAX, 0, 0]),
-    (partial(act.swish, [-INF, -9.0, 9.0, INF], beta=MAX), [0, 0, 9, INF]),
-    (partial(act.swish.derivative, [-9.0, 0.0, 9.0], beta=MAX), [0, 0.5, 1]),
-    (partial(act.softplus, [-MAX, MAX], beta=MAX), [0, MAX]),
-    (partial(act.softplus, [-INF, INF], beta=1e-300), [0, INF]),
-])
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (partial(act.leaky_relu, -INF, negative_slope=0), 0),
+        (
+            partial(act.prelu, [-INF, -INF, INF], weight=[0, 1, 0]),
+            [0, -INF, INF],
+        ),
+        (partial(act.elu, [-INF, INF], alpha=0), [0, INF]),
+        (partial(act.elu.derivative, [-INF, INF], alpha=0), [0, 1]),
+        (partial(act.gelu, [-INF, -MAX, MAX, INF], "tanh"), [0, 0, MAX, INF]),
+        (
+            partial(
+                act.gelu.derivative,
+                [-INF, -MAX, -1e155, 1e155, MAX, INF],
+                "tanh",
+            ),
+            [0, 0, 0, 1, 1, 1],
+        ),
+        (
+            partial(act.swish, [-INF, -MAX, MAX, INF], beta=0),
+            [-INF, -MAX / 2, MAX / 2, INF],
+        ),
+        (partial(act.swish.derivative, [-INF, INF], beta=0), [0.5, 0.5]),
+        (
+            partial(act.swish, [-INF, -MAX, MAX, INF], beta=-1),
+            [-INF, -MAX, 0, 0],
+        ),
+        (partial(act.swish, [-INF, -9.0, 9.0, INF], beta=MAX), [0, 0, 9, INF]),
+        (
+            partial(act.swish.derivative, [-9.0, 0.0, 9.0], beta=MAX),
+            [0, 0.5, 1],
+        ),
+        (partial(act.softplus, [-MAX, MAX], beta=MAX), [0, MAX]),
+        (partial(act.softplus, [-INF, INF], beta=1e-300), [0, INF]),
+    ],
+)
 def test_special_values_with_arguments(call, expected):
     assert_array_equal(call(), expected)
 
@@ -291,8 +326,7 @@ def test_prelu_takes_one_weight_for_each_channel():
     x = np.array([[-4.0, 4.0], [-4.0, 4.0]], dtype=np.float32)
     weight = np.array([[0.25], [0.5]])
     assert_array_equal(act.prelu(x, weight), [[-1, 4], [-2, 4]])
-    assert_array_equal(
-        act.prelu.derivative(x, weight), [[0.25, 1], [0.5, 1]])
+    assert_array_equal(act.prelu.derivative(x, weight), [[0.25, 1], [0.5, 1]])
     assert act.prelu(x, weight).dtype == np.float32
 
 
@@ -302,21 +336,23 @@ def test_torch_tensor_gives_numpy():
 
 # Errors
 
-WANTED = ("x must be real numbers of 64 bits at most, such as [-1.0, 2.5], "
-          "got ")
+WANTED = "x must be real numbers of 64 bits at most, such as [-1.0, 2.5], got "
 
 
-@pytest.mark.parametrize(("bad", "given"), [
-    ("a", "'a'"),
-    (None, "None"),
-    (1j, "1j"),
-    ([1.0, None], "[1.0, None]"),
-    ([[1.0], [2.0, 3.0]], "[[1.0], [2.0, 3.0]]"),
-    (np.array(["a"]), "array(['a'], dtype='<U1')"),
-    (np.array([1.0], object), "array([1.0], dtype=object)"),
-    (np.complex64(1j), "np.complex64(1j)"),
-    (torch.ones(1, requires_grad=True), "tensor([1.], ...res_grad=True)"),
-])
+@pytest.mark.parametrize(
+    ("bad", "given"),
+    [
+        ("a", "'a'"),
+        (None, "None"),
+        (1j, "1j"),
+        ([1.0, None], "[1.0, None]"),
+        ([[1.0], [2.0, 3.0]], "[[1.0], [2.0, 3.0]]"),
+        (np.array(["a"]), "array(['a'], dtype='<U1')"),
+        (np.array([1.0], object), "array([1.0], dtype=object)"),
+        (np.complex64(1j), "np.complex64(1j)"),
+        (torch.ones(1, requires_grad=True), "tensor([1.], ...res_grad=True)"),
+    ],
+)
 @each_name
 def test_bad_x(name, bad, given):
     for f in value_and_derivative(name):
@@ -326,7 +362,8 @@ def test_bad_x(name, bad, given):
 
 
 @pytest.mark.skipif(
-    np.longdouble(0).itemsize == 8, reason="no longer float than float64")
+    np.longdouble(0).itemsize == 8, reason="no longer float than float64"
+)
 def test_long_floats_are_refused():
     with pytest.raises(TypeError, match="of 64 bits at most"):
         act.relu(np.longdouble("1e4000"))
@@ -334,35 +371,56 @@ def test_long_floats_are_refused():
 
 SLOPE = "negative_slope must be a finite real number such as 0.01, got "
 BETA = "beta must be a finite positive number such as 1.0, got "
-WEIGHT = ("weight must be a finite real number such as 0.25, or an array of "
-          "them that broadcasts to (2,), got ")
+WEIGHT = (
+    "weight must be a finite real number such as 0.25, or an array of "
+    "them that broadcasts to (2,), got "
+)
 
 
-@pytest.mark.parametrize(("name", "bad", "error", "message"), [
-    ("leaky_relu", "a", TypeError, SLOPE + "'a'"),
-    ("leaky_relu", None, TypeError, SLOPE + "None"),
-    ("leaky_relu", True, TypeError, SLOPE + "True"),
-    ("leaky_relu", NAN, ValueError, SLOPE + "nan"),
-    ("leaky_relu", INF, ValueError, SLOPE + "inf"),
-    ("leaky_relu", [0.1, 0.2], ValueError, SLOPE + "shape (2,)"),
-    ("elu", 1j, TypeError,
-     "alpha must be a finite real number such as 1.0, got 1j"),
-    ("swish", "a", TypeError,
-     "beta must be a finite real number such as 1.0, got 'a'"),
-    ("softplus", 0, ValueError, BETA + "0"),
-    ("softplus", -1.0, ValueError, BETA + "-1.0"),
-    ("softplus", None, TypeError, BETA + "None"),
-    ("prelu", "a", TypeError, WEIGHT + "'a'"),
-    ("prelu", False, TypeError, WEIGHT + "False"),
-    ("prelu", [0.1, NAN], ValueError, WEIGHT + "[0.1, nan]"),
-    ("prelu", [0.1, 0.2, 0.3], ValueError, WEIGHT + "shape (3,)"),
-    # It broadcasts with x, but the result would not have the shape of x.
-    ("prelu", [[0.1], [0.2]], ValueError, WEIGHT + "shape (2, 1)"),
-    ("gelu", "x", ValueError,
-     "approximate must be 'none' or 'tanh', got 'x'"),
-    ("gelu", None, ValueError,
-     "approximate must be 'none' or 'tanh', got None"),
-])
+@pytest.mark.parametrize(
+    ("name", "bad", "error", "message"),
+    [
+        ("leaky_relu", "a", TypeError, SLOPE + "'a'"),
+        ("leaky_relu", None, TypeError, SLOPE + "None"),
+        ("leaky_relu", True, TypeError, SLOPE + "True"),
+        ("leaky_relu", NAN, ValueError, SLOPE + "nan"),
+        ("leaky_relu", INF, ValueError, SLOPE + "inf"),
+        ("leaky_relu", [0.1, 0.2], ValueError, SLOPE + "shape (2,)"),
+        (
+            "elu",
+            1j,
+            TypeError,
+            "alpha must be a finite real number such as 1.0, got 1j",
+        ),
+        (
+            "swish",
+            "a",
+            TypeError,
+            "beta must be a finite real number such as 1.0, got 'a'",
+        ),
+        ("softplus", 0, ValueError, BETA + "0"),
+        ("softplus", -1.0, ValueError, BETA + "-1.0"),
+        ("softplus", None, TypeError, BETA + "None"),
+        ("prelu", "a", TypeError, WEIGHT + "'a'"),
+        ("prelu", False, TypeError, WEIGHT + "False"),
+        ("prelu", [0.1, NAN], ValueError, WEIGHT + "[0.1, nan]"),
+        ("prelu", [0.1, 0.2, 0.3], ValueError, WEIGHT + "shape (3,)"),
+        # It broadcasts with x, but the result would not have the shape of x.
+        ("prelu", [[0.1], [0.2]], ValueError, WEIGHT + "shape (2, 1)"),
+        (
+            "gelu",
+            "x",
+            ValueError,
+            "approximate must be 'none' or 'tanh', got 'x'",
+        ),
+        (
+            "gelu",
+            None,
+            ValueError,
+            "approximate must be 'none' or 'tanh', got None",
+        ),
+    ],
+)
 def test_bad_parameter(name, bad, error, message):
     function = act.ACTIVATIONS[name]
     for f in (function, function.derivative):
@@ -390,7 +448,8 @@ WIDE = np.concatenate([[-1e6], MODERATE, [1e6]])
 def test_fact_monotone(name):
     f, _ = value_and_derivative(name)
     assert act.ACTIVATIONS[name].monotone is bool(
-        np.all(np.diff(f(WIDE)) >= 0))
+        np.all(np.diff(f(WIDE)) >= 0)
+    )
 
 
 @each_name
@@ -425,7 +484,8 @@ def test_fact_range(name):
     for symbol, number in (("-alpha", "-1"), ("/beta", "")):
         text = text.replace(symbol, number)
     left, low, high, right = re.fullmatch(
-        r"([(\[])(\S+), (\S+)([)\]])", text).groups()
+        r"([(\[])(\S+), (\S+)([)\]])", text
+    ).groups()
     for bound, bracket, end in ((low, left, np.min), (high, right, np.max)):
         extreme = end(f(WIDE))
         if np.isinf(float(bound)):
@@ -463,9 +523,22 @@ def test_fact_origin(name):
 
 def test_teaching_order():
     assert NAMES == [
-        "identity", "sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu",
-        "selu", "gelu", "silu", "swish", "softplus", "mish", "hardswish",
-        "relu6", "relu_squared",
+        "identity",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "prelu",
+        "elu",
+        "selu",
+        "gelu",
+        "silu",
+        "swish",
+        "softplus",
+        "mish",
+        "hardswish",
+        "relu6",
+        "relu_squared",
     ]
     for name, function in act.ACTIVATIONS.items():
         assert getattr(act, name) is function
@@ -477,15 +550,18 @@ def test_repr_shows_the_call():
     assert repr(act.softplus) == "<Activation softplus(x, beta=1.0)>"
 
 
-@pytest.mark.parametrize(("name", "signature"), [
-    ("relu", "(x)"),
-    ("leaky_relu", "(x, negative_slope=0.01)"),
-    ("prelu", "(x, weight)"),
-    ("elu", "(x, alpha=1.0)"),
-    ("gelu", "(x, approximate='none')"),
-    ("swish", "(x, beta=1.0)"),
-    ("softplus", "(x, beta=1.0)"),
-])
+@pytest.mark.parametrize(
+    ("name", "signature"),
+    [
+        ("relu", "(x)"),
+        ("leaky_relu", "(x, negative_slope=0.01)"),
+        ("prelu", "(x, weight)"),
+        ("elu", "(x, alpha=1.0)"),
+        ("gelu", "(x, approximate='none')"),
+        ("swish", "(x, beta=1.0)"),
+        ("softplus", "(x, beta=1.0)"),
+    ],
+)
 def test_help_shows_signature_and_text(name, signature):
     function = act.ACTIVATIONS[name]
     assert str(inspect.signature(function)) == signature
@@ -498,6 +574,7 @@ def test_help_shows_signature_and_text(name, signature):
 def test_doctest_finds_every_function():
     found = {
         test.name.rpartition(".")[2]
-        for test in doctest.DocTestFinder().find(act) if test.examples
+        for test in doctest.DocTestFinder().find(act)
+        if test.examples
     }
     assert found == set(NAMES)

@@ -30,10 +30,13 @@ LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src"}
 @pytest.fixture(scope="module")
 def pages(site):
     """Parse every page of the contents once: path -> document."""
-    texts = {name: (site / f"{name}.html").read_text("utf-8")
-             for name in EVERY_PAGE}
-    return {name: BeautifulSoup(text, "html.parser")
-            for name, text in texts.items()}
+    texts = {
+        name: (site / f"{name}.html").read_text("utf-8") for name in EVERY_PAGE
+    }
+    return {
+        name: BeautifulSoup(text, "html.parser")
+        for name, text in texts.items()
+    }
 
 
 @pytest.mark.parametrize("name", EVERY_PAGE)
@@ -69,8 +72,16 @@ def test_no_source_shows_through(pages, name):
     for node in article.find_all(["script", "pre", "code"]):
         node.extract()
     text = article.get_text()
-    for trace in (":::", "{cite", "{doc}", "{num", "{term", "](", "TODO",
-                  "Traceback"):
+    for trace in (
+        ":::",
+        "{cite",
+        "{doc}",
+        "{num",
+        "{term",
+        "](",
+        "TODO",
+        "Traceback",
+    ):
         assert trace not in text, f"{trace!r} shows on the page"
 
 
@@ -148,8 +159,9 @@ def test_icons_are_drawn(site, pages, name):
     styles = (site / "_static" / "page.css").read_text("utf-8")
     for node in pages[name].select("i, .fa-solid, .fas, .fab"):
         signs = set(node["class"]) - {"fa-solid", "fas", "fab", "fa-lg"}
-        drawn = [s for s in signs if re.search(rf"\.{s}\b[^{{}}]*{{ --icon",
-                                               styles)]
+        drawn = [
+            s for s in signs if re.search(rf"\.{s}\b[^{{}}]*{{ --icon", styles)
+        ]
         assert drawn, f"_static/icons.css draws none of {signs}"
 
 
@@ -201,8 +213,10 @@ def test_measured_page_loads_reach_their_goals():
     rows = measured()
     assert list(rows) == [*map(label, NAMES), "median"]
     missed = [
-        name for name, (kilobytes, requests, _, _, shift) in rows.items()
-        if kilobytes[0] > kilobytes[1] / 2 or requests[0] > requests[1] / 2
+        name
+        for name, (kilobytes, requests, _, _, shift) in rows.items()
+        if kilobytes[0] > kilobytes[1] / 2
+        or requests[0] > requests[1] / 2
         or shift[0] >= 0.02
     ]
     assert missed == []

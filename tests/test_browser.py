@@ -40,8 +40,10 @@ def pages(site, holding):
     """Return the pages of the book that hold a text, as paths inside it."""
     return sorted(
         str(path.relative_to(site))
-        for path in (*site.glob("chapters/**/*.html"),
-                     *site.glob("[gs]e*.html"))
+        for path in (
+            *site.glob("chapters/**/*.html"),
+            *site.glob("[gs]e*.html"),
+        )
         if holding in path.read_text(encoding="utf-8")
     )
 
@@ -104,8 +106,9 @@ def pytest_generate_tests(metafunc):
 def shown(browser, server, page_name):
     """Load a page once for all tests that only look at it."""
     # What is faded in while it is looked at looks different.
-    page = open_page(browser, server + page_name, observe=OBSERVE,
-                     reduced_motion="reduce")
+    page = open_page(
+        browser, server + page_name, observe=OBSERVE, reduced_motion="reduce"
+    )
     yield page
     page.context.close()
 
@@ -172,9 +175,7 @@ def test_formulas_have_their_font(browser, server, site, scheme):
     page.context.close()
 
 
-@pytest.mark.parametrize(
-    ("theme", "width"), [("light", 1280), ("dark", 390)]
-)
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
 def test_page_keeps_the_rules_of_accessibility(shown, theme, width):
     shown.set_viewport_size({"width": width, "height": 900})
     # The theme notices a while later which blocks of code now scroll.
@@ -331,9 +332,7 @@ def test_explorer_shows_a_new_picture_by_the_next_frame(browser, server):
 def test_text_and_first_frames_without_javascript(
     browser, server, site, page_name
 ):
-    page = open_page(
-        browser, server + page_name, java_script_enabled=False
-    )
+    page = open_page(browser, server + page_name, java_script_enabled=False)
     assert len(page.locator("main").inner_text()) > 100
     for figure in page.locator(".explorer").all():
         assert figure.locator(".explorer-frame").is_visible()

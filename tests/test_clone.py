@@ -28,8 +28,11 @@ def git(folder, *arguments):
     author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
     run = subprocess.run(
         ["git", *author, *arguments],
-        cwd=folder, check=True, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return run.stdout.strip()
 
 

@@ -49,10 +49,12 @@ def test_spirals_sizes_and_balance(classes):
 
 
 def test_spirals_depend_on_their_seed_only():
-    assert np.array_equal(data.spirals(seed=1).x_train,
-                          data.spirals(seed=1).x_train)
-    assert not np.array_equal(data.spirals(seed=1).x_train,
-                              data.spirals(seed=2).x_train)
+    assert np.array_equal(
+        data.spirals(seed=1).x_train, data.spirals(seed=1).x_train
+    )
+    assert not np.array_equal(
+        data.spirals(seed=1).x_train, data.spirals(seed=2).x_train
+    )
 
 
 def test_spirals_arms_are_turned_copies_of_each_other():
@@ -60,8 +62,9 @@ def test_spirals_arms_are_turned_copies_of_each_other():
     x, y = spirals.x_train, spirals.y_train
     radius = np.hypot(*x.T)
     phase = np.arctan2(x[:, 1], x[:, 0]) - 2 * np.pi * 1.25 * radius / 2
-    np.testing.assert_allclose(np.exp(1j * phase),
-                               np.exp(2j * np.pi * y / 3), atol=1e-9)
+    np.testing.assert_allclose(
+        np.exp(1j * phase), np.exp(2j * np.pi * y / 3), atol=1e-9
+    )
 
 
 def test_noise_moves_every_point_by_its_size():
@@ -76,28 +79,34 @@ def test_dataset_copies_what_it_is_given():
     assert not dataset.x_train.any()
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (([[np.nan], [1.0]], Y, X, Y), "x_train must be finite, got 1 value"),
-    ((X, Y, [[np.inf]], [0]), "x_test must be finite"),
-    (([0.0, 1.0], Y, X, Y), r"x_train must have the shape .* got \(2,\)"),
-    ((X, [0], X, Y), "y_train must be 2 integer labels"),
-    ((X, [0.0, 1.0], X, Y), "y_train must be 2 integer labels"),
-    ((X, [0, -1], X, Y), "labels must lie between 0 and 0"),
-    ((X, Y, X, [0, 2]), "labels must lie between 0 and 1"),
-    ((X, Y, [[0.0, 1.0]], [0]), "x_test must have 1 features"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([[np.nan], [1.0]], Y, X, Y), "x_train must be finite, got 1 value"),
+        ((X, Y, [[np.inf]], [0]), "x_test must be finite"),
+        (([0.0, 1.0], Y, X, Y), r"x_train must have the shape .* got \(2,\)"),
+        ((X, [0], X, Y), "y_train must be 2 integer labels"),
+        ((X, [0.0, 1.0], X, Y), "y_train must be 2 integer labels"),
+        ((X, [0, -1], X, Y), "labels must lie between 0 and 0"),
+        ((X, Y, X, [0, 2]), "labels must lie between 0 and 1"),
+        ((X, Y, [[0.0, 1.0]], [0]), "x_test must have 1 features"),
+    ],
+)
 def test_dataset_says_what_does_not_fit(arguments, message):
     with pytest.raises(ValueError, match=message):
         data.Dataset(*arguments)
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    ({"classes": 4}, "classes must be 2 or 3, got 4"),
-    ({"n": 9}, "n must be a whole number of at least 10"),
-    ({"n": 100.5}, "n must be a whole number"),
-    ({"noise": -0.1}, "noise must be a finite number of at least 0"),
-    ({"noise": np.nan}, "noise must be a finite number of at least 0"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"classes": 4}, "classes must be 2 or 3, got 4"),
+        ({"n": 9}, "n must be a whole number of at least 10"),
+        ({"n": 100.5}, "n must be a whole number"),
+        ({"noise": -0.1}, "noise must be a finite number of at least 0"),
+        ({"noise": np.nan}, "noise must be a finite number of at least 0"),
+    ],
+)
 def test_spirals_say_what_does_not_fit(arguments, message):
     with pytest.raises(ValueError, match=message):
         data.spirals(**arguments)

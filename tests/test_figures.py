@@ -21,8 +21,16 @@ FIGURES = ".cell_output img, img.turn-in-dark"
 ROOM = 4
 TEXT, LINE = 4.5, 3
 # Not lines: white edges, and pale bands that lie behind lines.
-NO_LINES = {"1", "white", "none", "0.85", "0.8", "#DDDDDD", "#C9C9C9",
-            "#5B9BD5"}
+NO_LINES = {
+    "1",
+    "white",
+    "none",
+    "0.85",
+    "0.8",
+    "#DDDDDD",
+    "#C9C9C9",
+    "#5B9BD5",
+}
 
 
 def luminance(colours):
@@ -46,8 +54,10 @@ def photograph(page, picture):
     )
     box = picture.bounding_box()
     clip = {
-        "x": box["x"] - ROOM, "y": box["y"] - ROOM,
-        "width": box["width"] + 2 * ROOM, "height": box["height"] + 2 * ROOM,
+        "x": box["x"] - ROOM,
+        "y": box["y"] - ROOM,
+        "width": box["width"] + 2 * ROOM,
+        "height": box["height"] + 2 * ROOM,
     }
     shot = io.BytesIO(page.screenshot(clip=clip))
     return np.asarray(Image.open(shot).convert("RGB")).astype(int)
@@ -57,7 +67,7 @@ def outermost(ink):
     """Return the first lines with ink, up to the first gap after them."""
     inked = np.append(ink.any(axis=1), [False, False])
     first = inked.argmax()
-    gap = (~inked[first:-1] & ~inked[first + 1:]).argmax()
+    gap = (~inked[first:-1] & ~inked[first + 1 :]).argmax()
     return slice(first, first + gap)
 
 
@@ -67,10 +77,11 @@ def faults(pixels):
     That text is what comes first from the left and from below: the name of
     an axis or, where it has none, the numbers at its ticks.
     """
-    page, figure = pixels[0, 0], pixels[ROOM + 1:-ROOM - 1,
-                                        ROOM + 1:-ROOM - 1]
-    edge = np.concatenate((figure[0], figure[-1], figure[:, 0],
-                           figure[:, -1]))
+    page, figure = (
+        pixels[0, 0],
+        pixels[ROOM + 1 : -ROOM - 1, ROOM + 1 : -ROOM - 1],
+    )
+    edge = np.concatenate((figure[0], figure[-1], figure[:, 0], figure[:, -1]))
     step = abs(edge - page).max()
     if step > 3:
         return [f"its background is {step} steps off the page's"]
@@ -100,8 +111,12 @@ def test_figures_are_legible_and_lie_on_the_page(browser, site, name):
 
 def colours():
     """Return every colour that the chapters draw lines with."""
-    cells = [c.source for p in chapters() for c in read(p).cells
-             if c.cell_type == "code"]
+    cells = [
+        c.source
+        for p in chapters()
+        for c in read(p).cells
+        if c.cell_type == "code"
+    ]
     named = re.findall(
         r'"(#[0-9A-F]{6})"|(?:color|colors|ec)="([^"{]+)"', "\n".join(cells)
     )
@@ -115,12 +130,14 @@ SIDE = 10
 def test_lines_stand_out_from_the_page(browser, site):
     row = Image.new("RGB", (SIDE * 2 * len(colours()), SIDE), "white")
     for place, colour in enumerate(colours()):
-        row.paste(to_hex(colour), (2 * place * SIDE, 0,
-                                   (2 * place + 1) * SIDE, SIDE))
+        row.paste(
+            to_hex(colour), (2 * place * SIDE, 0, (2 * place + 1) * SIDE, SIDE)
+        )
     file = io.BytesIO()
     row.save(file, "png")
-    page = open_page(browser, (site / "chapters/01_definition.html").as_uri(),
-                     width=1920)
+    page = open_page(
+        browser, (site / "chapters/01_definition.html").as_uri(), width=1920
+    )
     page.evaluate(
         """source => {
           const box = document.createElement("div");
@@ -134,11 +151,12 @@ def test_lines_stand_out_from_the_page(browser, site):
     for theme in THEMES:
         page.evaluate(SHOW_THEME, theme)
         pixels = photograph(page, page.locator("#row"))
-        seen = pixels[ROOM + SIDE // 2, ROOM + SIDE // 2::2 * SIDE]
+        seen = pixels[ROOM + SIDE // 2, ROOM + SIDE // 2 :: 2 * SIDE]
         ratios = contrast(seen, pixels[0, 0])
         found += [
             f"{colour} has the contrast {ratio:.2f} on the {theme} page"
-            for colour, ratio in zip(colours(), ratios) if ratio < LINE
+            for colour, ratio in zip(colours(), ratios)
+            if ratio < LINE
         ]
     page.context.close()
     assert not found, "\n".join(found)
@@ -146,23 +164,28 @@ def test_lines_stand_out_from_the_page(browser, site):
 
 def drawn(text="black", ground="white"):
     """Return the pixels of a figure as it would stand on a white page."""
-    with plt.rc_context({**STYLE, "figure.facecolor": ground,
-                         "axes.labelcolor": text}):
+    with plt.rc_context(
+        {**STYLE, "figure.facecolor": ground, "axes.labelcolor": text}
+    ):
         fig, ax = plt.subplots()
         ax.plot([0, 1], [0, 1])
         ax.set(xlabel="input x", ylabel="output")
         fig.canvas.draw()
         pixels = np.asarray(fig.canvas.buffer_rgba())[:, :, :3].astype(int)
         plt.close(fig)
-    return np.pad(pixels, ((ROOM, ROOM), (ROOM, ROOM), (0, 0)),
-                  constant_values=255)
+    return np.pad(
+        pixels, ((ROOM, ROOM), (ROOM, ROOM), (0, 0)), constant_values=255
+    )
 
 
 def test_a_clear_figure_passes():
     assert faults(drawn()) == []
 
 
-@pytest.mark.parametrize("drawing", [drawn(text="0.6"), drawn(ground="0.9")],
-                         ids=["pale text", "slab"])
+@pytest.mark.parametrize(
+    "drawing",
+    [drawn(text="0.6"), drawn(ground="0.9")],
+    ids=["pale text", "slab"],
+)
 def test_a_figure_with_one_fault_is_caught(drawing):
     assert faults(drawing)

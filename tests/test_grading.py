@@ -87,23 +87,38 @@ CLASS = {
     "=perfect": answered(),
     "untouched": RELEASED,
     "half": answered(
-        "neuron-answer", "edges-answer", "rescale-prediction",
-        "rescale-why-answer"),
-    "wrong": with_cell(PRINTS, "imports", answered(wrong={
-        "neuron-answer": "grad_w_first = 'a'\ngrad_b_first = None\n"
-                         "grad_x_first = grad_w_second = []",
-        "edges-answer": "def relu(x):\n    return x\n\n\n"
-                        "def relu_derivative(x):\n    raise ValueError",
-        "rescale-prediction": "output_factor = 4\ngradient_factor = 4",
-        "backward-answer": "layer_backward = 3 +",
-        "moment-answer": "low = high = 0"})),
+        "neuron-answer",
+        "edges-answer",
+        "rescale-prediction",
+        "rescale-why-answer",
+    ),
+    "wrong": with_cell(
+        PRINTS,
+        "imports",
+        answered(
+            wrong={
+                "neuron-answer": "grad_w_first = 'a'\ngrad_b_first = None\n"
+                "grad_x_first = grad_w_second = []",
+                "edges-answer": "def relu(x):\n    return x\n\n\n"
+                "def relu_derivative(x):\n    raise ValueError",
+                "rescale-prediction": "output_factor = 4\ngradient_factor = 4",
+                "backward-answer": "layer_backward = 3 +",
+                "moment-answer": "low = high = 0",
+            }
+        ),
+    ),
     "hangs": answered(wrong={"edges-answer": "while True:\n    pass"}),
     "kills": answered(wrong={"backward-answer": "import os\nos._exit(1)"}),
     "hoards": answered(wrong={"moment-answer": HOARDS}),
     "writes": with_cell(WRITES, "imports", answered()),
     "renames": renamed(),
-    "deletes": without("imports-text", "backward", "backward-answer",
-                       "backward-check", "moment-why-answer"),
+    "deletes": without(
+        "imports-text",
+        "backward",
+        "backward-answer",
+        "backward-check",
+        "moment-why-answer",
+    ),
     "not json": "{'cells': []}",
     "newer": newer(),
 }
@@ -118,25 +133,38 @@ def points(*, lost=(), by_hand=()):
     `by_hand` are the written answers that are there.
     """
     exercises, number = {}, None
-    worth = {cell.id: cell.metadata.nbgrader.points
-             for cell in SOLUTION.cells if "points" in
-             cell.metadata.get("nbgrader", {})}
+    worth = {
+        cell.id: cell.metadata.nbgrader.points
+        for cell in SOLUTION.cells
+        if "points" in cell.metadata.get("nbgrader", {})
+    }
     for cell in SOLUTION.cells:
         if heading := re.match(r"## (\d)\.", cell.source):
             number = f"exercise_{heading[1]}"
         if cell.cell_type == "code" and cell.id in worth:
             exercises.setdefault(number, 0)
             exercises[number] += worth[cell.id] * (cell.id not in lost)
-    of = sum(worth[cell.id] for cell in SOLUTION.cells
-             if cell.cell_type == "code" and cell.id in worth)
-    row = {**exercises, "total": sum(exercises.values()), "of": of,
-           "by_hand": sum(worth[name] for name in by_hand)}
+    of = sum(
+        worth[cell.id]
+        for cell in SOLUTION.cells
+        if cell.cell_type == "code" and cell.id in worth
+    )
+    row = {
+        **exercises,
+        "total": sum(exercises.values()),
+        "of": of,
+        "by_hand": sum(worth[name] for name in by_hand),
+    }
     return {field: str(value) for field, value in row.items()}
 
 
 def ids(kind, grade):
-    return [cell.id for cell in SOLUTION.cells if cell.cell_type == kind
-            and cell.metadata.get("nbgrader", {}).get("grade") == grade]
+    return [
+        cell.id
+        for cell in SOLUTION.cells
+        if cell.cell_type == kind
+        and cell.metadata.get("nbgrader", {}).get("grade") == grade
+    ]
 
 
 CHECKS = ids("code", True)
@@ -144,26 +172,28 @@ WRITTEN = ids("markdown", True)
 EXPECTED = {
     "'=perfect": points(by_hand=WRITTEN),
     "untouched": points(lost=CHECKS),
-    "half": points(lost=("backward-check", "moment-check"),
-                   by_hand=("rescale-why-answer",)),
+    "half": points(
+        lost=("backward-check", "moment-check"),
+        by_hand=("rescale-why-answer",),
+    ),
     "wrong": points(lost=set(CHECKS) - {"rescale-check"}, by_hand=WRITTEN),
-    "hangs": points(lost=("edges-relu", "edges-derivative"),
-                    by_hand=WRITTEN),
-    "kills": points(lost=("backward-check", "moment-check"),
-                    by_hand=WRITTEN) | {
-        "remarks": "the kernel died in cell backward-answer"},
+    "hangs": points(lost=("edges-relu", "edges-derivative"), by_hand=WRITTEN),
+    "kills": points(lost=("backward-check", "moment-check"), by_hand=WRITTEN)
+    | {"remarks": "the kernel died in cell backward-answer"},
     "hoards": points(lost=("moment-check",), by_hand=WRITTEN),
     "writes": points(by_hand=WRITTEN),
-    "renames": points(by_hand=WRITTEN) | {
-        "remarks": "renamed, found by cell id: edges-answer, edges-relu"},
+    "renames": points(by_hand=WRITTEN)
+    | {"remarks": "renamed, found by cell id: edges-answer, edges-relu"},
     "deletes": points(
-        lost=("backward-check",), by_hand=set(WRITTEN) - {
-            "moment-why-answer"}) | {
+        lost=("backward-check",), by_hand=set(WRITTEN) - {"moment-why-answer"}
+    )
+    | {
         "remarks": "missing: backward-answer, backward-check, "
-                   "moment-why-answer"},
+        "moment-why-answer"
+    },
     "not json": {"remarks": "not a notebook: the text is not JSON"},
-    "newer": points(by_hand=WRITTEN) | {
-        "remarks": "notebook format 5.0 was read as if it were 4"},
+    "newer": points(by_hand=WRITTEN)
+    | {"remarks": "notebook format 5.0 was read as if it were 4"},
 }
 
 
@@ -182,23 +212,37 @@ def graded(tmp_path_factory):
         path.write_text(nb if isinstance(nb, str) else json.dumps(nb))
     before = tree(submissions)
     run = subprocess.run(
-        [sys.executable, "-m", "utils.grading",
-         os.path.relpath(submissions, grading.ROOT),
-         os.path.relpath(results, grading.ROOT), "--timeout", "10"],
-        cwd=grading.ROOT, capture_output=True, text=True)
+        [
+            sys.executable,
+            "-m",
+            "utils.grading",
+            os.path.relpath(submissions, grading.ROOT),
+            os.path.relpath(results, grading.ROOT),
+            "--timeout",
+            "10",
+        ],
+        cwd=grading.ROOT,
+        capture_output=True,
+        text=True,
+    )
     print(run.stdout, run.stderr)
     assert run.returncode == 0, run.stderr
     text = (results / "grades.csv").read_text(encoding="utf-8")
     print(text)
     return SimpleNamespace(
-        rows=list(csv.DictReader(text.splitlines())), results=results,
-        printed=run.stdout.splitlines(), folder=folder,
-        untouched=before == tree(submissions))
+        rows=list(csv.DictReader(text.splitlines())),
+        results=results,
+        printed=run.stdout.splitlines(),
+        folder=folder,
+        untouched=before == tree(submissions),
+    )
 
 
 def tree(folder):
-    return {path: path.is_file() and path.read_bytes()
-            for path in folder.rglob("*")}
+    return {
+        path: path.is_file() and path.read_bytes()
+        for path in folder.rglob("*")
+    }
 
 
 @of_the_class
@@ -206,7 +250,8 @@ def test_csv_of_the_class(graded):
     blank = dict.fromkeys(grading.FIELDS, "")
     assert graded.rows == [
         blank | {"student": student, "notebook": NAME} | EXPECTED[student]
-        for student in sorted(EXPECTED)]
+        for student in sorted(EXPECTED)
+    ]
 
 
 @of_the_class
@@ -218,10 +263,18 @@ def test_a_line_for_each_submission_and_the_total_time(graded):
 
 @of_the_class
 def test_feedback_for_all_that_could_be_graded(graded):
-    assert {path.relative_to(graded.results).as_posix()
-            for path in graded.results.rglob("*") if path.is_file()} == {
-        "grades.csv", *(f"feedback/{student}/{NAME}.html"
-                        for student in CLASS if student != "not json")}
+    assert {
+        path.relative_to(graded.results).as_posix()
+        for path in graded.results.rglob("*")
+        if path.is_file()
+    } == {
+        "grades.csv",
+        *(
+            f"feedback/{student}/{NAME}.html"
+            for student in CLASS
+            if student != "not json"
+        ),
+    }
 
 
 @of_the_class
@@ -236,7 +289,8 @@ def test_feedback_loads_nothing_and_runs_no_script(graded):
 @of_the_class
 def test_feedback_shows_what_came_and_not_all_of_it(graded):
     html = (graded.results / "feedback" / "wrong" / f"{NAME}.html").read_text(
-        encoding="utf-8")
+        encoding="utf-8"
+    )
     assert "Hint:" in html and "xxxxxxxx" in html
     assert len(html) < 3 * grading.LONGEST
 
@@ -245,9 +299,14 @@ def test_feedback_shows_what_came_and_not_all_of_it(graded):
 def test_submissions_write_nothing_outside_and_leave_no_process(graded):
     assert graded.untouched
     assert {path.name for path in graded.folder.iterdir()} == {
-        "submissions", "new"}
-    left = [process.cmdline() for process in psutil.process_iter(["cmdline"])
-            if SLEEP in (process.info["cmdline"] or ())]
+        "submissions",
+        "new",
+    }
+    left = [
+        process.cmdline()
+        for process in psutil.process_iter(["cmdline"])
+        if SLEEP in (process.info["cmdline"] or ())
+    ]
     assert not left
 
 
@@ -265,8 +324,16 @@ def test_solutions_of_all_chapters_earn_all_points(tmp_path):
         student.mkdir(parents=True)
         (student / path.name).write_text(json.dumps(nb))
     subprocess.run(
-        [sys.executable, "-m", "utils.grading", tmp_path / "class",
-         tmp_path / "results"], cwd=grading.ROOT, check=True)
+        [
+            sys.executable,
+            "-m",
+            "utils.grading",
+            tmp_path / "class",
+            tmp_path / "results",
+        ],
+        cwd=grading.ROOT,
+        check=True,
+    )
     text = (tmp_path / "results" / "grades.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines()))
     assert len(rows) == 9
@@ -277,15 +344,19 @@ def test_solutions_of_all_chapters_earn_all_points(tmp_path):
 # --- reading ---
 
 
-@pytest.mark.parametrize("text, reason", [
-    ("{'cells': []}", "not JSON"),
-    ("", "not JSON"),
-    ("[" * 100_000, "not JSON"),
-    ("[]", "no list of cells"),
-    ('{"worksheets": [], "nbformat": 3}', "no list of cells"),
-    (b"\xff\xff", "not JSON"),
-    (" " * (exercises.LARGEST + 1), "larger than 20 MB"),
-], ids=["text", "empty", "deep", "list", "format-3", "bytes", "large"])
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("{'cells': []}", "not JSON"),
+        ("", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "no list of cells"),
+        ('{"worksheets": [], "nbformat": 3}', "no list of cells"),
+        (b"\xff\xff", "not JSON"),
+        (" " * (exercises.LARGEST + 1), "larger than 20 MB"),
+    ],
+    ids=["text", "empty", "deep", "list", "format-3", "bytes", "large"],
+)
 def test_what_is_no_notebook(tmp_path, text, reason):
     path = tmp_path / "x.ipynb"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -305,19 +376,38 @@ def test_links_and_folders_are_not_read(tmp_path):
 
 def test_odd_cells_become_valid_ones(tmp_path):
     path = tmp_path / "x.ipynb"
-    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 9, "cells": [
-        7, {"source": ["a", 1], "cell_type": "code", "metadata": []},
-        {"source": "\ud800", "cell_type": "x", "id": 3}]}))
+    path.write_text(
+        json.dumps(
+            {
+                "nbformat": 4,
+                "nbformat_minor": 9,
+                "cells": [
+                    7,
+                    {"source": ["a", 1], "cell_type": "code", "metadata": []},
+                    {"source": "\ud800", "cell_type": "x", "id": 3},
+                ],
+            }
+        )
+    )
     cells, remarks = exercises.read(path)
     assert remarks == []
     assert [(cell.cell_type, cell.source) for cell in cells] == [
-        ("raw", ""), ("code", "a1"), ("raw", "?")]
+        ("raw", ""),
+        ("code", "a1"),
+        ("raw", "?"),
+    ]
 
 
 def test_folders_of_students(tmp_path):
-    for name in ("anna/01_definition.ipynb", "anna/data.csv", "anna/.x.ipynb",
-                 "ben/01_definition (1).ipynb", "stray.ipynb", ".DS_Store",
-                 "zoe/01_definition.ipynb/x"):
+    for name in (
+        "anna/01_definition.ipynb",
+        "anna/data.csv",
+        "anna/.x.ipynb",
+        "ben/01_definition (1).ipynb",
+        "stray.ipynb",
+        ".DS_Store",
+        "zoe/01_definition.ipynb/x",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
@@ -325,8 +415,12 @@ def test_folders_of_students(tmp_path):
     (tmp_path / "dora").symlink_to(tmp_path / "anna")
     assert list(grading.submissions(tmp_path)) == [
         ("anna", NAME, tmp_path / "anna" / f"{NAME}.ipynb", ""),
-        ("ben", "01_definition (1)", None,
-         "none of the book's exercises, such as 01_definition"),
+        (
+            "ben",
+            "01_definition (1)",
+            None,
+            "none of the book's exercises, such as 01_definition",
+        ),
         ("carl", "", None, "no notebook in this folder"),
         ("dora", "", None, "not a folder of a student"),
         ("stray.ipynb", "", None, "not a folder of a student"),
@@ -359,14 +453,22 @@ def test_answers_come_over_and_the_rest_stays(tmp_path, minor):
 
 
 def test_checks_and_locked_cells_are_those_handed_out(tmp_path):
-    nb = answered(wrong={
-        "edges-relu": "pass", "rescale-run": "pass", "imports": "import os",
-        "moment-reproduce": "print('mine')"})
+    nb = answered(
+        wrong={
+            "edges-relu": "pass",
+            "rescale-run": "pass",
+            "imports": "import os",
+            "moment-reproduce": "print('mine')",
+        }
+    )
     nb.cells.reverse()
     graded, remarks = transplanted(nb, tmp_path)
     assert remarks == []
-    assert sources(graded) == sources(answered(wrong={
-        "imports": "import os", "moment-reproduce": "print('mine')"}))
+    assert sources(graded) == sources(
+        answered(
+            wrong={"imports": "import os", "moment-reproduce": "print('mine')"}
+        )
+    )
 
 
 def test_an_answer_keeps_its_type_and_loses_its_tags(tmp_path):
@@ -400,10 +502,10 @@ def test_of_copies_the_original_counts(tmp_path, before):
     twin = copy.deepcopy(nb.cells[place]) | {"id": "twin", "source": "pass"}
     nb.cells.insert(place + (not before), twin)
     graded, remarks = transplanted(nb, tmp_path)
-    answer, = (cell for cell in graded.cells if cell.id == "edges-answer")
+    (answer,) = (cell for cell in graded.cells if cell.id == "edges-answer")
     assert answer.source == sources(answered())[place][2]
     assert remarks == ["copied, the original counts: edges-answer"]
-    added, = (cell for cell in graded.cells if cell.id.startswith("added"))
+    (added,) = (cell for cell in graded.cells if cell.id.startswith("added"))
     assert added.source == "pass" and "nbgrader" not in added.metadata
 
 
@@ -415,50 +517,87 @@ def test_missing_and_renamed_cells_are_told(tmp_path):
     graded, remarks = transplanted(nb, tmp_path)
     assert remarks == [
         "missing: edges-answer, edges-relu",
-        "renamed, found by cell id: moment-answer"]
-    assert sources(graded) == sources(answered(wrong={
-        "edges-answer": next(cell.source for cell in RELEASED.cells
-                             if cell.id == "edges-answer")}))
+        "renamed, found by cell id: moment-answer",
+    ]
+    assert sources(graded) == sources(
+        answered(
+            wrong={
+                "edges-answer": next(
+                    cell.source
+                    for cell in RELEASED.cells
+                    if cell.id == "edges-answer"
+                )
+            }
+        )
+    )
 
 
 # --- what is written ---
 
 
 def test_no_text_of_a_student_is_a_formula(tmp_path):
-    names = ["=1+1", "+1", "-1", "@x", "\t=1", "anna, \"b\"", "\udcff", ""]
-    grading.write(tmp_path, [
-        {"student": name, "notebook": "x", "remarks": name} for name in names])
+    names = ["=1+1", "+1", "-1", "@x", "\t=1", 'anna, "b"', "\udcff", ""]
+    grading.write(
+        tmp_path,
+        [
+            {"student": name, "notebook": "x", "remarks": name}
+            for name in names
+        ],
+    )
     with open(tmp_path / "grades.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["student"] for row in rows] == [
-        "'=1+1", "'+1", "'-1", "'@x", "'\t=1", 'anna, "b"', "\\udcff", ""]
-    assert [row["remarks"] for row in rows] == [
-        row["student"] for row in rows]
+        "'=1+1",
+        "'+1",
+        "'-1",
+        "'@x",
+        "'\t=1",
+        'anna, "b"',
+        "\\udcff",
+        "",
+    ]
+    assert [row["remarks"] for row in rows] == [row["student"] for row in rows]
 
 
 # --- arguments ---
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["{}/none", "{}/new"], "SUBMISSIONS must be a folder with a folder per "
-     "student, such as submissions, got '{}/none'"),
-    (["{}", "{}/old"],
-     "RESULTS must be a new folder, such as results-2; '{}/old' exists"),
-    (["{}", "{}/new"], "RESULTS must lie outside of SUBMISSIONS, such as "
-     "results, got '{}/new'"),
-    (["{}", "{}-new", "--timeout", "0"],
-     "must be a whole number of seconds such as 30, got '0'"),
-    (["{}", "{}-new", "--timeout", "1.5"],
-     "must be a whole number of seconds such as 30, got '1.5'"),
-    (["{}"], "required: RESULTS"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (
+            ["{}/none", "{}/new"],
+            "SUBMISSIONS must be a folder with a folder per "
+            "student, such as submissions, got '{}/none'",
+        ),
+        (
+            ["{}", "{}/old"],
+            "RESULTS must be a new folder, such as results-2; '{}/old' exists",
+        ),
+        (
+            ["{}", "{}/new"],
+            "RESULTS must lie outside of SUBMISSIONS, such as "
+            "results, got '{}/new'",
+        ),
+        (
+            ["{}", "{}-new", "--timeout", "0"],
+            "must be a whole number of seconds such as 30, got '0'",
+        ),
+        (
+            ["{}", "{}-new", "--timeout", "1.5"],
+            "must be a whole number of seconds such as 30, got '1.5'",
+        ),
+        (["{}"], "required: RESULTS"),
+    ],
+)
 def test_bad_arguments(tmp_path, capsys, arguments, message):
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "grades.csv").write_text("kept")
     with pytest.raises(SystemExit, match="2"):
         grading.main([text.format(tmp_path) for text in arguments])
     assert message.format(*[tmp_path] * 2) in " ".join(
-        capsys.readouterr().err.split())
+        capsys.readouterr().err.split()
+    )
     assert (tmp_path / "old" / "grades.csv").read_text() == "kept"
     assert not Path(f"{tmp_path}-new").exists()
 

@@ -114,12 +114,19 @@ def lab(tmp_path_factory):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
-        PYTHON, "-m", "jupyterlab", "--no-browser", "--allow-root",
-        "--expose-app-in-browser", "--ip=127.0.0.1", f"--port={port}",
-        "--IdentityProvider.token=", f"--ServerApp.root_dir={folder / 'book'}",
-        "--LabApp.news_url=None", "--LabApp.check_for_updates_class="
-        "jupyterlab.NeverCheckForUpdate",
-    ]  # fmt: skip
+        PYTHON,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--allow-root",
+        "--expose-app-in-browser",
+        "--ip=127.0.0.1",
+        f"--port={port}",
+        "--IdentityProvider.token=",
+        f"--ServerApp.root_dir={folder / 'book'}",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
     environment = {
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
@@ -129,9 +136,7 @@ def lab(tmp_path_factory):
     }
     environment.pop("PYTHONPATH", None)
     log = (folder / "lab.log").open("w")
-    server = subprocess.Popen(
-        command, env=environment, stdout=log, stderr=log
-    )
+    server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}/"
     try:
         wait_for(address + "api/status", server, folder / "lab.log")

@@ -9,10 +9,17 @@ def test_signs_stay_with_their_formula_and_no_text_is_lost():
     # Two equal texts, since docutils finds a text by its value.
     document = new_document("page")
     document += nodes.paragraph(
-        "", "", nodes.Text("So ("), nodes.math("", "a"), nodes.Text(", "),
-        nodes.math("", "b"), nodes.Text(", "), nodes.math("", "c"),
-        nodes.Text(") at last."), nodes.math("", "d"),
-    )  # fmt: skip
+        "",
+        "",
+        nodes.Text("So ("),
+        nodes.math("", "a"),
+        nodes.Text(", "),
+        nodes.math("", "b"),
+        nodes.Text(", "),
+        nodes.math("", "c"),
+        nodes.Text(") at last."),
+        nodes.math("", "d"),
+    )
     KeepTogether(document).run()
     assert document.astext() == "So (a, b, c) at last.d"
     together = [node.astext() for node in document.findall(nodes.inline)]

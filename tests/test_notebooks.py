@@ -358,8 +358,10 @@ FAULTS = {
         "quiz-two: 2 options are 'Right', wanted one",
     ),
     "quiz with options that JupyterLab runs together": (
-        source("quiz-two", QUIZ.replace("\n\n<details><summary>3",
-                                        "\n<details><summary>3")),
+        source(
+            "quiz-two",
+            QUIZ.replace("\n\n<details><summary>3", "\n<details><summary>3"),
+        ),
         "quiz-two: a blank line is missing",
     ),
     "quiz with a formula": (

@@ -14,8 +14,15 @@ from tests.test_browser import open_page
 
 pytestmark = pytest.mark.built
 
-LABELS = ("Show code cell", "Hide code cell", "Skip to main", "Copy",
-          "The controls need", "Search this book", "Exercises and solutions")
+LABELS = (
+    "Show code cell",
+    "Hide code cell",
+    "Skip to main",
+    "Copy",
+    "The controls need",
+    "Search this book",
+    "Exercises and solutions",
+)
 
 
 def bare(text):
@@ -31,7 +38,8 @@ def folded(site, name):
     for node in article.select("math, .definition, summary"):
         node.replace_with("\n\n")
     return [
-        piece for details in article.find_all("details")
+        piece
+        for details in article.find_all("details")
         for piece in map(bare, re.split("\n+", details.get_text()))
         if len(piece) > 10
     ]
@@ -39,9 +47,11 @@ def folded(site, name):
 
 @pytest.mark.parametrize(
     ("name", "theme"),
-    [("chapters/07_dying_relu.html", "dark"),
-     ("chapters/solutions/07_dying_relu.html", "light"),
-     ("chapters/10_claims.html", "light")],
+    [
+        ("chapters/07_dying_relu.html", "dark"),
+        ("chapters/solutions/07_dying_relu.html", "light"),
+        ("chapters/10_claims.html", "light"),
+    ],
 )
 def test_paper_shows_what_is_folded_and_no_controls(
     browser, site, name, theme
@@ -75,8 +85,8 @@ WIDE = """() => [...document.querySelectorAll("article *")]
 
 
 @pytest.mark.parametrize(
-    "name", ["10_claims", "07_dying_relu", "solutions/09_in_practice",
-             "08_variants"],
+    "name",
+    ["10_claims", "07_dying_relu", "solutions/09_in_practice", "08_variants"],
 )
 def test_paper_cuts_nothing_off_and_is_white(browser, site, name):
     url = (site / f"chapters/{name}.html").as_uri()

@@ -126,8 +126,9 @@ def buttons(site, page="chapters/01_first"):
 def meta(page):
     """Return the tags of a page that describe it, as {name: content}."""
     tags = page.find_all("meta", content=True)
-    return {tag.get("property") or tag.get("name"): tag["content"]
-            for tag in tags}
+    return {
+        tag.get("property") or tag.get("name"): tag["content"] for tag in tags
+    }
 
 
 def footer(site):
@@ -152,8 +153,9 @@ def test_buttons_on_github(on_github):
 
 def test_page_without_code_has_nothing_to_launch(on_github):
     assert list(buttons(on_github, "chapters/long")) == [
-        "Repository", "Suggest edit",
-    ]  # fmt: skip
+        "Repository",
+        "Suggest edit",
+    ]
 
 
 def test_buttons_on_gitlab(on_gitlab):
@@ -205,10 +207,16 @@ def archive(tmp_path):
     name = f"archive/{SHA}.zip"
     (tmp_path / "archive").mkdir()
     subprocess.run(
-        ["git", "archive", f"--prefix=repo-{SHA}/",
-         f"--output={tmp_path / name}", "HEAD"],
-        cwd=ROOT, check=True,
-    )  # fmt: skip
+        [
+            "git",
+            "archive",
+            f"--prefix=repo-{SHA}/",
+            f"--output={tmp_path / name}",
+            "HEAD",
+        ],
+        cwd=ROOT,
+        check=True,
+    )
     handler = functools.partial(Handler, directory=tmp_path)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
         threading.Thread(target=httpd.serve_forever, daemon=True).start()
@@ -244,8 +252,11 @@ def test_first_cell_fetches_a_missing_package_once(archive, tmp_path):
     environ.pop("PYTHONPATH", None)
     run = subprocess.run(
         [tmp_path / "venv/bin/python", "-m", "IPython", script],
-        cwd=tmp_path, capture_output=True, text=True, env=environ,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=environ,
+    )
     last = run.stdout.splitlines()[-1:]
     wanted = f"{site / 'utils/activations.py'} 0.0"
     assert last == [wanted], run.stdout + run.stderr

@@ -233,9 +233,7 @@ def test_made_up_numbers_are_found_nowhere(ran, text, nowhere):
 
 def bibliography(text):
     """Return the entries of a BibTeX file as {key: text}."""
-    return dict(
-        re.findall(r"^@\w+\{(\w+),\n(.*?)^\}", text, re.M | re.S)
-    )
+    return dict(re.findall(r"^@\w+\{(\w+),\n(.*?)^\}", text, re.M | re.S))
 
 
 BIBLIOGRAPHY = bibliography(prose.page("references.bib"))

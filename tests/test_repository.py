@@ -86,9 +86,7 @@ def test_binder_installs_the_run_block_with_torch_for_the_cpu():
         for line in bare(blocks()["run"])
     ]
     index, *pins = bare(text(".binder/requirements.txt").splitlines())
-    assert index == (
-        "--extra-index-url https://download.pytorch.org/whl/cpu"
-    )
+    assert index == ("--extra-index-url https://download.pytorch.org/whl/cpu")
     assert pins == wanted
 
 
@@ -116,7 +114,13 @@ def test_workflow_calls_make_test():
 @pytest.mark.parametrize(
     "verb",
     [
-        "book", "test", "serve", "execute", "measure", "benchmark", "links",
+        "book",
+        "test",
+        "serve",
+        "execute",
+        "measure",
+        "benchmark",
+        "links",
         "clean",
     ],
 )
@@ -199,8 +203,11 @@ def module(path):
 
 def test_utils_can_be_read_in_one_sitting():
     # What the classroom needs is looked up, not read.
-    lines = {path.name: code_lines(path) for path in UTILS
-             if module(path) not in {"checks", "exercises", "grading"}}
+    lines = {
+        path.name: code_lines(path)
+        for path in UTILS
+        if module(path) not in {"checks", "exercises", "grading"}
+    }
     assert sum(lines.values()) <= 1460, lines
 
 

@@ -25,9 +25,10 @@ PUBLISHED = (
 def step(job, word):
     """Return the one step of a job whose name or action holds the word."""
     found = [
-        step for step in job["steps"]
+        step
+        for step in job["steps"]
         if word in step.get("name", "") + step.get("uses", "")
-    ]  # fmt: skip
+    ]
     assert len(found) == 1, [step.get("name") for step in found]
     return found[0]
 
@@ -66,9 +67,10 @@ def test_reports_are_kept_when_the_tests_fail():
 def test_notebooks_for_colab_are_those_of_the_site():
     for job, path in ("test", "_build/html/_sources"), ("publish", None):
         steps = [
-            step["with"] for step in BOOK["jobs"][job]["steps"]
+            step["with"]
+            for step in BOOK["jobs"][job]["steps"]
             if step.get("with", {}).get("name") == "notebooks"
-        ]  # fmt: skip
+        ]
         assert len(steps) == 1
         assert path in (None, steps[0]["path"])
 
@@ -99,8 +101,10 @@ def push(tmp_path):
         done = subprocess.run(
             ["bash", "-e", "-c", command["run"]],
             cwd=tmp_path / run / command["working-directory"],
-            env=environ, capture_output=True, text=True,
-        )  # fmt: skip
+            env=environ,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stderr
         assert "secret" not in done.stdout + done.stderr
         return repository

@@ -135,8 +135,15 @@ def _times(x, gate):
     return np.where(gate == 0, 0, x * gate)
 
 
-@partial(Activation, formula="x", range="(-inf, inf)", d_dx=np.ones_like,
-         smooth=True, monotone=True, zero_centred=True)
+@partial(
+    Activation,
+    formula="x",
+    range="(-inf, inf)",
+    d_dx=np.ones_like,
+    smooth=True,
+    monotone=True,
+    zero_centred=True,
+)
 def identity(x):
     """Return x unchanged: a layer without activation, for comparison.
 
@@ -146,9 +153,14 @@ def identity(x):
     return x
 
 
-@partial(Activation, formula=r"\frac{1}{1 + e^{-x}}", range="(0, 1)",
-         d_dx=lambda x: sigmoid(x) * sigmoid(-x),
-         smooth=True, monotone=True)
+@partial(
+    Activation,
+    formula=r"\frac{1}{1 + e^{-x}}",
+    range="(0, 1)",
+    d_dx=lambda x: sigmoid(x) * sigmoid(-x),
+    smooth=True,
+    monotone=True,
+)
 def sigmoid(x):
     """Squeeze x into (0, 1).
 
@@ -162,9 +174,15 @@ def sigmoid(x):
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-@partial(Activation, formula=r"\tanh x", range="(-1, 1)",
-         d_dx=lambda x: np.cosh(x) ** -2.0,
-         smooth=True, monotone=True, zero_centred=True)
+@partial(
+    Activation,
+    formula=r"\tanh x",
+    range="(-1, 1)",
+    d_dx=lambda x: np.cosh(x) ** -2.0,
+    smooth=True,
+    monotone=True,
+    zero_centred=True,
+)
 def tanh(x):
     """Squeeze x into (-1, 1).
 
@@ -177,9 +195,15 @@ def tanh(x):
     return np.tanh(x)
 
 
-@partial(Activation, formula=r"\max(x, 0)", range="[0, inf)",
-         d_dx=lambda x: x > 0,
-         origin="fukushima1969", monotone=True, can_die=True)
+@partial(
+    Activation,
+    formula=r"\max(x, 0)",
+    range="[0, inf)",
+    d_dx=lambda x: x > 0,
+    origin="fukushima1969",
+    monotone=True,
+    can_die=True,
+)
 def relu(x):
     """Return max(x, 0): let positive numbers pass and stop the others.
 
@@ -192,11 +216,15 @@ def relu(x):
     return np.where(x == 0, x, np.maximum(x, 0))
 
 
-@partial(Activation, formula=r"\max(x, 0) + a \min(x, 0)",
-         range="(-inf, inf)",
-         d_dx=lambda x, negative_slope: np.where(x > 0, 1, negative_slope),
-         origin="maas2013", monotone=True,
-         checks={"negative_slope": partial(_number, example=0.01)})
+@partial(
+    Activation,
+    formula=r"\max(x, 0) + a \min(x, 0)",
+    range="(-inf, inf)",
+    d_dx=lambda x, negative_slope: np.where(x > 0, 1, negative_slope),
+    origin="maas2013",
+    monotone=True,
+    checks={"negative_slope": partial(_number, example=0.01)},
+)
 def leaky_relu(x, negative_slope=0.01):
     """Return x where positive, else negative_slope * x.
 
@@ -208,11 +236,16 @@ def leaky_relu(x, negative_slope=0.01):
     return np.where(x > 0, x, _times(x, negative_slope))
 
 
-@partial(Activation, formula=r"\max(x, 0) + w \min(x, 0)",
-         range="(-inf, inf)",
-         d_dx=lambda x, weight: np.where(x > 0, 1, weight),
-         origin="he2015", monotone=True, parameters=("weight",),
-         checks={"weight": partial(_number, example=0.25, many=True)})
+@partial(
+    Activation,
+    formula=r"\max(x, 0) + w \min(x, 0)",
+    range="(-inf, inf)",
+    d_dx=lambda x, weight: np.where(x > 0, 1, weight),
+    origin="he2015",
+    monotone=True,
+    parameters=("weight",),
+    checks={"weight": partial(_number, example=0.25, many=True)},
+)
 def prelu(x, weight):
     """Return x where positive, else weight * x, with a learned weight.
 
@@ -225,11 +258,16 @@ def prelu(x, weight):
     return np.where(x > 0, x, _times(x, weight))
 
 
-@partial(Activation, formula=r"\max(x, 0) + \alpha (e^{\min(x, 0)} - 1)",
-         range="(-alpha, inf)",
-         d_dx=lambda x, alpha: np.where(x > 0, 1, alpha * np.exp(x)),
-         origin="clevert2016", smooth=True, monotone=True,
-         checks={"alpha": partial(_number, example=1.0)})
+@partial(
+    Activation,
+    formula=r"\max(x, 0) + \alpha (e^{\min(x, 0)} - 1)",
+    range="(-alpha, inf)",
+    d_dx=lambda x, alpha: np.where(x > 0, 1, alpha * np.exp(x)),
+    origin="clevert2016",
+    smooth=True,
+    monotone=True,
+    checks={"alpha": partial(_number, example=1.0)},
+)
 def elu(x, alpha=1.0):
     """Return x where positive, else alpha * (exp(x) - 1).
 
@@ -246,10 +284,15 @@ _ALPHA = 1.6732632423543772848170429916717
 _LAMBDA = 1.0507009873554804934193349852946
 
 
-@partial(Activation, range="(-1.7581, inf)",
-         formula=r"\lambda (\max(x, 0) + \alpha (e^{\min(x, 0)} - 1))",
-         d_dx=lambda x: _LAMBDA * elu.derivative(x, _ALPHA),
-         origin="klambauer2017", monotone=True, zero_centred=True)
+@partial(
+    Activation,
+    range="(-1.7581, inf)",
+    formula=r"\lambda (\max(x, 0) + \alpha (e^{\min(x, 0)} - 1))",
+    d_dx=lambda x: _LAMBDA * elu.derivative(x, _ALPHA),
+    origin="klambauer2017",
+    monotone=True,
+    zero_centred=True,
+)
 def selu(x):
     """Return lambda * elu(x, alpha), lambda = 1.0507 and alpha = 1.6733.
 
@@ -269,9 +312,15 @@ def _gelu_derivative(x, approximate):
     return ndtr(x) + _times(x, np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi))
 
 
-@partial(Activation, formula=r"x \, \Phi(x)", range="[-0.1700, inf)",
-         d_dx=_gelu_derivative, origin="hendrycks2016", smooth=True,
-         checks={"approximate": _gelu_form})
+@partial(
+    Activation,
+    formula=r"x \, \Phi(x)",
+    range="[-0.1700, inf)",
+    d_dx=_gelu_derivative,
+    origin="hendrycks2016",
+    smooth=True,
+    checks={"approximate": _gelu_form},
+)
 def gelu(x, approximate="none"):
     """Return x * Phi(x), with the normal distribution function Phi.
 
@@ -287,9 +336,14 @@ def gelu(x, approximate="none"):
     return _times(x, ndtr(x))
 
 
-@partial(Activation, formula=r"x \, \sigma(x)", range="[-0.2785, inf)",
-         d_dx=lambda x: sigmoid(x) + _times(x, sigmoid.derivative(x)),
-         origin="elfwing2018", smooth=True)
+@partial(
+    Activation,
+    formula=r"x \, \sigma(x)",
+    range="[-0.2785, inf)",
+    d_dx=lambda x: sigmoid(x) + _times(x, sigmoid.derivative(x)),
+    origin="elfwing2018",
+    smooth=True,
+)
 def silu(x):
     """Return x * sigmoid(x).
 
@@ -299,11 +353,15 @@ def silu(x):
     return _times(x, sigmoid(x))
 
 
-@partial(Activation, formula=r"x \, \sigma(\beta x)",
-         range="[-0.2785/beta, inf)",
-         d_dx=lambda x, beta: silu.derivative(_times(x, beta)),
-         origin="ramachandran2017", smooth=True,
-         checks={"beta": partial(_number, example=1.0)})
+@partial(
+    Activation,
+    formula=r"x \, \sigma(\beta x)",
+    range="[-0.2785/beta, inf)",
+    d_dx=lambda x, beta: silu.derivative(_times(x, beta)),
+    origin="ramachandran2017",
+    smooth=True,
+    checks={"beta": partial(_number, example=1.0)},
+)
 def swish(x, beta=1.0):
     """Return x * sigmoid(beta * x), which is silu(x) where beta is 1.
 
@@ -313,10 +371,16 @@ def swish(x, beta=1.0):
     return _times(x, sigmoid(_times(x, beta)))
 
 
-@partial(Activation, formula=r"\frac{1}{\beta} \ln(1 + e^{\beta x})",
-         range="(0, inf)", d_dx=lambda x, beta: sigmoid(beta * x),
-         origin="dugas2001", smooth=True, monotone=True,
-         checks={"beta": partial(_number, example=1.0, low=0)})
+@partial(
+    Activation,
+    formula=r"\frac{1}{\beta} \ln(1 + e^{\beta x})",
+    range="(0, inf)",
+    d_dx=lambda x, beta: sigmoid(beta * x),
+    origin="dugas2001",
+    smooth=True,
+    monotone=True,
+    checks={"beta": partial(_number, example=1.0, low=0)},
+)
 def softplus(x, beta=1.0):
     """Return log(1 + exp(beta * x)) / beta: relu with a rounded corner.
 
@@ -329,11 +393,17 @@ def softplus(x, beta=1.0):
     return np.maximum(x, 0) + corner
 
 
-@partial(Activation, formula=r"x \tanh(\ln(1 + e^x))",
-         range="[-0.3088, inf)",
-         d_dx=lambda x: tanh(softplus(x)) + _times(
-             x, tanh.derivative(softplus(x)) * softplus.derivative(x)),
-         origin="misra2020", smooth=True)
+@partial(
+    Activation,
+    formula=r"x \tanh(\ln(1 + e^x))",
+    range="[-0.3088, inf)",
+    d_dx=lambda x: (
+        tanh(softplus(x))
+        + _times(x, tanh.derivative(softplus(x)) * softplus.derivative(x))
+    ),
+    origin="misra2020",
+    smooth=True,
+)
 def mish(x):
     """Return x * tanh(softplus(x)).
 
@@ -343,11 +413,14 @@ def mish(x):
     return _times(x, tanh(softplus(x)))
 
 
-@partial(Activation, formula=r"x \min(\max(x + 3, 0), 6) / 6",
-         range="[-0.3750, inf)",
-         d_dx=lambda x: np.where(
-             x <= -3, 0, np.where(x < 3, x / 3 + 0.5, 1)),
-         origin="howard2019", can_die=True)
+@partial(
+    Activation,
+    formula=r"x \min(\max(x + 3, 0), 6) / 6",
+    range="[-0.3750, inf)",
+    d_dx=lambda x: np.where(x <= -3, 0, np.where(x < 3, x / 3 + 0.5, 1)),
+    origin="howard2019",
+    can_die=True,
+)
 def hardswish(x):
     """Return x * relu6(x + 3) / 6: silu with a gate of straight lines.
 
@@ -359,9 +432,15 @@ def hardswish(x):
     return _times(x, relu6(x + 3) / 6)
 
 
-@partial(Activation, formula=r"\min(\max(x, 0), 6)", range="[0, 6]",
-         d_dx=lambda x: (x > 0) & (x < 6),
-         origin="krizhevsky2010", monotone=True, can_die=True)
+@partial(
+    Activation,
+    formula=r"\min(\max(x, 0), 6)",
+    range="[0, 6]",
+    d_dx=lambda x: (x > 0) & (x < 6),
+    origin="krizhevsky2010",
+    monotone=True,
+    can_die=True,
+)
 def relu6(x):
     """Return min(max(x, 0), 6). The derivative at 0 and at 6 is 0.
 
@@ -371,9 +450,16 @@ def relu6(x):
     return np.minimum(relu(x), 6)
 
 
-@partial(Activation, formula=r"\max(x, 0)^2", range="[0, inf)",
-         d_dx=lambda x: 2 * relu(x),
-         origin="so2021", smooth=True, monotone=True, can_die=True)
+@partial(
+    Activation,
+    formula=r"\max(x, 0)^2",
+    range="[0, inf)",
+    d_dx=lambda x: 2 * relu(x),
+    origin="so2021",
+    smooth=True,
+    monotone=True,
+    can_die=True,
+)
 def relu_squared(x):
     """Return max(x, 0)**2.
 
@@ -383,6 +469,24 @@ def relu_squared(x):
     return relu(x) ** 2
 
 
-ACTIVATIONS = {f.name: f for f in (
-    identity, sigmoid, tanh, relu, leaky_relu, prelu, elu, selu, gelu, silu,
-    swish, softplus, mish, hardswish, relu6, relu_squared)}
+ACTIVATIONS = {
+    f.name: f
+    for f in (
+        identity,
+        sigmoid,
+        tanh,
+        relu,
+        leaky_relu,
+        prelu,
+        elu,
+        selu,
+        gelu,
+        silu,
+        swish,
+        softplus,
+        mish,
+        hardswish,
+        relu6,
+        relu_squared,
+    )
+}

@@ -32,26 +32,31 @@ class Dataset:
             if x.ndim != 2 or x.size == 0:
                 raise ValueError(
                     f"x_{part} must have the shape (samples, features), such "
-                    f"as (100, 2), got {x.shape}")
+                    f"as (100, 2), got {x.shape}"
+                )
             if not np.isfinite(x).all():
                 raise ValueError(
                     f"x_{part} must be finite, got {np.sum(~np.isfinite(x))} "
-                    "values that are nan or infinite")
+                    "values that are nan or infinite"
+                )
             if y.shape != x.shape[:1] or y.dtype.kind not in "iu":
                 raise ValueError(
                     f"y_{part} must be {len(x)} integer labels such as "
-                    f"[0, 1, ...], got {y.dtype} of shape {y.shape}")
+                    f"[0, 1, ...], got {y.dtype} of shape {y.shape}"
+                )
             object.__setattr__(self, f"x_{part}", x)
             object.__setattr__(self, f"y_{part}", y.astype(np.int64))
         if self.x_test.shape[1] != self.features:
             raise ValueError(
                 f"x_test must have {self.features} features as x_train has, "
-                f"got {self.x_test.shape[1]}")
+                f"got {self.x_test.shape[1]}"
+            )
         labels = np.concatenate([self.y_train, self.y_test])
         if labels.min() < 0 or labels.max() >= self.classes:
             raise ValueError(
                 f"labels must lie between 0 and {self.classes - 1}, the "
-                f"largest in y_train, got {labels.min()} to {labels.max()}")
+                f"largest in y_train, got {labels.min()} to {labels.max()}"
+            )
 
     @property
     def features(self):
@@ -65,9 +70,11 @@ class Dataset:
 
     def __repr__(self):
         """Return the sizes, no arrays."""
-        return (f"Dataset({len(self.x_train)} training and "
-                f"{len(self.x_test)} test samples, {self.features} features, "
-                f"{self.classes} classes)")
+        return (
+            f"Dataset({len(self.x_train)} training and "
+            f"{len(self.x_test)} test samples, {self.features} features, "
+            f"{self.classes} classes)"
+        )
 
 
 def digits():
@@ -83,11 +90,16 @@ def digits():
     """
     x, y = load_digits(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(
-        x, y, test_size=0.2, stratify=y, random_state=0)
+        x, y, test_size=0.2, stratify=y, random_state=0
+    )
     mean, deviation = x_train.mean(axis=0), x_train.std(axis=0)
     deviation[deviation == 0] = 1
-    return Dataset((x_train - mean) / deviation, y_train,
-                   (x_test - mean) / deviation, y_test)
+    return Dataset(
+        (x_train - mean) / deviation,
+        y_train,
+        (x_test - mean) / deviation,
+        y_test,
+    )
 
 
 def spirals(n=600, classes=2, noise=0.1, seed=0):
@@ -104,11 +116,15 @@ def spirals(n=600, classes=2, noise=0.1, seed=0):
     if classes not in (2, 3):
         raise ValueError(f"classes must be 2 or 3, got {classes!r}")
     if not isinstance(n, Integral) or n < 5 * classes:
-        raise ValueError(f"n must be a whole number of at least {5 * classes} "
-                         f"points, such as 600, got {n!r}")
+        raise ValueError(
+            f"n must be a whole number of at least {5 * classes} "
+            f"points, such as 600, got {n!r}"
+        )
     if not isinstance(noise, Real) or not 0 <= noise < np.inf:
-        raise ValueError(f"noise must be a finite number of at least 0, such "
-                         f"as 0.1, got {noise!r}")
+        raise ValueError(
+            f"noise must be a finite number of at least 0, such "
+            f"as 0.1, got {noise!r}"
+        )
     rng = np.random.default_rng(seed)
     y = np.arange(n) % classes
     radius = 2 * np.sqrt(rng.uniform(size=n))

@@ -62,15 +62,40 @@ from .networks import _choice, _instance, _positive, _whole
 
 # The modules that map each number on its own, and so have a slope.
 _MODULES = (
-    nn.CELU, nn.ELU, nn.GELU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish,
-    nn.Hardtanh, nn.LeakyReLU, nn.LogSigmoid, nn.Mish, nn.PReLU, nn.ReLU,
-    nn.ReLU6, nn.RReLU, nn.SELU, nn.Sigmoid, nn.SiLU, nn.Softplus,
-    nn.Softshrink, nn.Softsign, nn.Tanh, nn.Tanhshrink, nn.Threshold,
-    networks.ReLUSquared)
+    nn.CELU,
+    nn.ELU,
+    nn.GELU,
+    nn.Hardshrink,
+    nn.Hardsigmoid,
+    nn.Hardswish,
+    nn.Hardtanh,
+    nn.LeakyReLU,
+    nn.LogSigmoid,
+    nn.Mish,
+    nn.PReLU,
+    nn.ReLU,
+    nn.ReLU6,
+    nn.RReLU,
+    nn.SELU,
+    nn.Sigmoid,
+    nn.SiLU,
+    nn.Softplus,
+    nn.Softshrink,
+    nn.Softsign,
+    nn.Tanh,
+    nn.Tanhshrink,
+    nn.Threshold,
+    networks.ReLUSquared,
+)
 _FUNCTIONS = {module.__name__.lower() for module in _MODULES}
 # The largest slopes of the functions that are flat at both ends, not ReLU6.
-_LARGEST_SLOPES = {"hardsigmoid": 1 / 6, "hardtanh": 1, "sigmoid": 1 / 4,
-                   "softsign": 1, "tanh": 1}
+_LARGEST_SLOPES = {
+    "hardsigmoid": 1 / 6,
+    "hardtanh": 1,
+    "sigmoid": 1 / 4,
+    "softsign": 1,
+    "tanh": 1,
+}
 
 
 class MeanField(NamedTuple):
@@ -119,10 +144,12 @@ class Layer:
 
     def __repr__(self):
         """Return the name and the shares of the units."""
-        return (f"Layer({self.name}, {self.activation}, "
-                f"{self.dead.shape[-1]} units: {self.dead.mean():.1%} dead, "
-                f"{self.always_on.mean():.1%} always on, "
-                f"{self.constant.mean():.1%} constant)")
+        return (
+            f"Layer({self.name}, {self.activation}, "
+            f"{self.dead.shape[-1]} units: {self.dead.mean():.1%} dead, "
+            f"{self.always_on.mean():.1%} always on, "
+            f"{self.constant.mean():.1%} constant)"
+        )
 
 
 class Finding(NamedTuple):
@@ -150,46 +177,85 @@ class HealthReport:
 
     def _rows(self, literal):
         for a in self.layers:
-            shares = (a.dead.mean(), a.always_on.mean(), a.zero_fraction,
-                      a.saturated_fraction)
-            yield (literal(a.name), a.activation, str(a.dead.size),
-                   *map("{:.0%}".format, shares), f"{a.gradient_norm:.0e}",
-                   f"{a.cosine:.2f}")
+            shares = (
+                a.dead.mean(),
+                a.always_on.mean(),
+                a.zero_fraction,
+                a.saturated_fraction,
+            )
+            yield (
+                literal(a.name),
+                a.activation,
+                str(a.dead.size),
+                *map("{:.0%}".format, shares),
+                f"{a.gradient_norm:.0e}",
+                f"{a.cosine:.2f}",
+            )
 
     def _sentences(self, literal, link):
         for layer, problem, remedy, chapter in self.findings:
-            yield (f"{literal(layer)}: {problem} {remedy} "
-                   f"See {link.format(chapter, chapter[:2])}.")
+            yield (
+                f"{literal(layer)}: {problem} {remedy} "
+                f"See {link.format(chapter, chapter[:2])}."
+            )
         if not self.findings:
-            yield ("No fault found: no nan, no saturated, dead or linear "
-                   "layer, no samples alike, no vanishing or exploding "
-                   "gradient.")
+            yield (
+                "No fault found: no nan, no saturated, dead or linear "
+                "layer, no samples alike, no vanishing or exploding "
+                "gradient."
+            )
         if self.samples < _MANY:
-            yield (f"Samples: {self.samples} (1 where all are equal). Give "
-                   f"{_MANY} or more: among fewer, chance alone makes units "
-                   "dead or always on, so these shares are not judged.")
+            yield (
+                f"Samples: {self.samples} (1 where all are equal). Give "
+                f"{_MANY} or more: among fewer, chance alone makes units "
+                "dead or always on, so these shares are not judged."
+            )
 
     def __repr__(self):
         """Return the table and the sentences, in lines of up to 72."""
-        rows = [("layer", "type", "units", "dead", "on", "zero", "flat",
-                 "grad", "cos"), *self._rows(lambda name: name[-18:])]
+        rows = [
+            (
+                "layer",
+                "type",
+                "units",
+                "dead",
+                "on",
+                "zero",
+                "flat",
+                "grad",
+                "cos",
+            ),
+            *self._rows(lambda name: name[-18:]),
+        ]
         widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = [" ".join(
-            (str.rjust if i > 1 else str.ljust)(row[i], width)
-            for i, width in enumerate(widths)) for row in rows]
-        texts = [textwrap.fill(text, 72)
-                 for text in self._sentences(str, "chapter {1}")]
+        lines = [
+            " ".join(
+                (str.rjust if i > 1 else str.ljust)(row[i], width)
+                for i, width in enumerate(widths)
+            )
+            for row in rows
+        ]
+        texts = [
+            textwrap.fill(text, 72)
+            for text in self._sentences(str, "chapter {1}")
+        ]
         return "\n\n".join(["\n".join(lines), *texts])
 
     def _repr_html_(self):
         head = '</th><th scope="col">'.join(_TITLES)
         rows = "".join(
-            f'<tr><th scope="row">{name}</th><td>' + "</td><td>".join(cells)
-            + "</td></tr>" for name, *cells in self._rows(escape))
+            f'<tr><th scope="row">{name}</th><td>'
+            + "</td><td>".join(cells)
+            + "</td></tr>"
+            for name, *cells in self._rows(escape)
+        )
         texts = self._sentences(escape, '<a href="{0}.ipynb">chapter {1}</a>')
-        return ("<table><caption>Health of the activation layers</caption>"
-                f'<tr><th scope="col">{head}</th></tr>{rows}</table><ul><li>'
-                + "</li><li>".join(texts) + "</li></ul>")
+        return (
+            "<table><caption>Health of the activation layers</caption>"
+            f'<tr><th scope="col">{head}</th></tr>{rows}</table><ul><li>'
+            + "</li><li>".join(texts)
+            + "</li></ul>"
+        )
 
     def _repr_markdown_(self):
         rows = [_TITLES, ["---"] * 2 + ["--:"] * 7, *self._rows(_literal)]
@@ -198,8 +264,17 @@ class HealthReport:
         return "\n* ".join(["\n".join(lines) + "\n", *texts])
 
 
-_TITLES = ("layer", "type", "units", "dead", "always on", "exact zeros",
-           "saturated", "gradient norm", "cosine")
+_TITLES = (
+    "layer",
+    "type",
+    "units",
+    "dead",
+    "always on",
+    "exact zeros",
+    "saturated",
+    "gradient norm",
+    "cosine",
+)
 _literal = partial(re.sub, r"([^\w\s.(),]|_)", r"\\\1")
 
 
@@ -259,7 +334,8 @@ def mean_field(activation, weight_scale, *, depth, q=1.0):
     while len(qs) < _whole("depth", depth, 1):
         qs.append(c * _mean_square(f, qs[-1]))
     return MeanField(
-        np.array(qs), np.array([c * _mean_square(slope, q) for q in qs]))
+        np.array(qs), np.array([c * _mean_square(slope, q) for q in qs])
+    )
 
 
 def fixed_point(activation, weight_scale):
@@ -295,8 +371,9 @@ def fixed_point(activation, weight_scale):
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def random_networks(activation, weight_scale, *, width, depth, draws, rng,
-                    x=None):
+def random_networks(
+    activation, weight_scale, *, width, depth, draws, rng, x=None
+):
     """Measure q, gradients and cosines in random networks.
 
     A network has `depth` layers of `width` units, weights N(0, c / width)
@@ -339,12 +416,17 @@ def random_networks(activation, weight_scale, *, width, depth, draws, rng,
     width = _whole("width", width, 1)
     depth = _whole("depth", depth, 1)
     draws = _whole("draws", draws, 1)
-    _instance("rng", rng, np.random.Generator,
-              "a Generator such as np.random.default_rng(0)")
+    _instance(
+        "rng",
+        rng,
+        np.random.Generator,
+        "a Generator such as np.random.default_rng(0)",
+    )
     x = np.ones(width) if x is None else np.asarray(x, dtype=np.float64)
     if x.shape not in ((width,), (1, width), (2, width)):
-        raise ValueError(f"x must have the shape ({width},) or (2, {width}), "
-                         f"got {x.shape}")
+        raise ValueError(
+            f"x must have the shape ({width},) or (2, {width}), got {x.shape}"
+        )
     x = x.reshape(-1, width)
     q, gradient, cosine = np.empty((3, draws, depth))
     numbers = width + depth * width**2
@@ -414,7 +496,8 @@ def born_dead_bounds(width, depth):
     for after in range(depth - 1):
         one = born_dead_probability(width, after)
         lower += p**2 * (1 - lower) + (2 * p + (width - 2) * p**2) * (
-            one - lower)
+            one - lower
+        )
     one = born_dead_probability(width, max(depth - 1, 0))
     return 2 * p * one + (1 - 2 * p) * lower, upper
 
@@ -442,12 +525,18 @@ def born_dead_simulation(width, depth, draws, rng, inputs=(1.0,)):
     """
     width, depth = _whole("width", width, 1), _whole("depth", depth)
     draws = _whole("draws", draws, 1)
-    _instance("rng", rng, np.random.Generator,
-              "a Generator such as np.random.default_rng(0)")
+    _instance(
+        "rng",
+        rng,
+        np.random.Generator,
+        "a Generator such as np.random.default_rng(0)",
+    )
     x = np.asarray(inputs, dtype=np.float64)
     if x.ndim != 1 or x.size == 0 or not (np.isfinite(x) & (x != 0)).all():
-        raise ValueError("inputs must be numbers other than 0, such as "
-                         f"(-1.0, 1.0), got {inputs!r}")
+        raise ValueError(
+            "inputs must be numbers other than 0, such as "
+            f"(-1.0, 1.0), got {inputs!r}"
+        )
     a = np.broadcast_to(x, (draws, 1, len(x)))
     alive = np.empty(depth)
     for layer in range(depth):
@@ -514,34 +603,70 @@ _MANY = 20
 # problem and remedy. A layer has the first fault that fits; only with many
 # samples are the fourth and the last judged.
 _RULES = (
-    ("05_exploding_gradients", lambda a: a.nonfinite_fraction, 0,
-     "{} of the pre-activations are nan or infinite.",
-     "Check the inputs; start anew with a smaller learning rate or clipping."),
-    ("03_sigmoid_tanh", lambda a: a.saturated_fraction * (not a.is_output),
-     1 / 2, "{} of the pre-activations are saturated: the slope is nearly 0.",
-     "Standardise the inputs, or take smaller weights or a smaller rate."),
-    ("07_dying_relu", lambda a: a.dead.all(), 1 / 2,
-     "All units are dead: no gradient passes, for any of the samples.",
-     "Start anew with He's weights, biases of 0 and a smaller learning rate."),
+    (
+        "05_exploding_gradients",
+        lambda a: a.nonfinite_fraction,
+        0,
+        "{} of the pre-activations are nan or infinite.",
+        "Check the inputs; start anew with a smaller learning rate or clipping.",
+    ),
+    (
+        "03_sigmoid_tanh",
+        lambda a: a.saturated_fraction * (not a.is_output),
+        1 / 2,
+        "{} of the pre-activations are saturated: the slope is nearly 0.",
+        "Standardise the inputs, or take smaller weights or a smaller rate.",
+    ),
+    (
+        "07_dying_relu",
+        lambda a: a.dead.all(),
+        1 / 2,
+        "All units are dead: no gradient passes, for any of the samples.",
+        "Start anew with He's weights, biases of 0 and a smaller learning rate.",
+    ),
     # Where samples look alike, about as many units are always on. But where
     # few units are left, samples look alike because of that.
-    ("07_dying_relu", lambda a: a.dead.mean() * (
-        a.dead.mean() >= 3 / 4 or a.dead.mean() > 3 * a.always_on.mean()
-        and not a.cosine > 0.9), 1 / 3,
-     "{} of the units are dead: no sample sends them a gradient.",
-     "Start anew with a smaller learning rate, clipping, centred inputs or "
-     "batch norm; Leaky ReLU alone keeps units alive but hardly helps."),
+    (
+        "07_dying_relu",
+        lambda a: (
+            a.dead.mean()
+            * (
+                a.dead.mean() >= 3 / 4
+                or a.dead.mean() > 3 * a.always_on.mean()
+                and not a.cosine > 0.9
+            )
+        ),
+        1 / 3,
+        "{} of the units are dead: no sample sends them a gradient.",
+        "Start anew with a smaller learning rate, clipping, centred inputs or "
+        "batch norm; Leaky ReLU alone keeps units alive but hardly helps.",
+    ),
     # Where f(0) is not 0, outputs look alike though the inputs need not.
-    ("07_dying_relu", lambda a: a.cosine * (
-        a.dead.size > 1 and not a.constant.all() and a.activation.lower()
-        not in ("hardsigmoid", "logsigmoid", "sigmoid", "softplus")), 0.9999,
-     "The samples look alike: the cosine of their activations is near 1.",
-     "Centre the inputs, fit the weight scale to the function (He's for "
-     "ReLU), set the biases to 0, or add batch norm."),
-    ("02_nonlinearity", lambda a: a.always_on.mean() * (
-        not a.is_output and not a.constant.all()), 0.9,
-     "{} of the units are always on: the layer is as good as linear.",
-     "Set the biases to 0, centre the inputs or add batch norm."),
+    (
+        "07_dying_relu",
+        lambda a: (
+            a.cosine
+            * (
+                a.dead.size > 1
+                and not a.constant.all()
+                and a.activation.lower()
+                not in ("hardsigmoid", "logsigmoid", "sigmoid", "softplus")
+            )
+        ),
+        0.9999,
+        "The samples look alike: the cosine of their activations is near 1.",
+        "Centre the inputs, fit the weight scale to the function (He's for "
+        "ReLU), set the biases to 0, or add batch norm.",
+    ),
+    (
+        "02_nonlinearity",
+        lambda a: (
+            a.always_on.mean() * (not a.is_output and not a.constant.all())
+        ),
+        0.9,
+        "{} of the units are always on: the layer is as good as linear.",
+        "Set the biases to 0, centre the inputs or add batch norm.",
+    ),
 )
 
 
@@ -597,8 +722,12 @@ def health_report(model, x, loss=None):
     norm; Leaky ReLU alone keeps units alive but hardly helps. See chapter
     07.
     """
-    _instance("model", model, nn.Module,
-              "an nn.Module, such as result.network(seed, rate)")
+    _instance(
+        "model",
+        model,
+        nn.Module,
+        "an nn.Module, such as result.network(seed, rate)",
+    )
     with torch.inference_mode(False), torch.enable_grad():
         found = _module_layers(model, x, loss or _mean_squared_output)
     samples = len(x) if (x != x[:1]).any() else 1
@@ -610,10 +739,16 @@ def health_report(model, x, loss=None):
                 faults[rule].append(layer)
                 break
     findings = [
-        Finding(", ".join(layer.name for layer in ill), problem.format(
-            "Up to " * (len(ill) > 1) + f"{max(map(measure, ill)):.0%}"),
-            remedy, chapter)
-        for (chapter, measure, _, problem, remedy), ill in faults.items()]
+        Finding(
+            ", ".join(layer.name for layer in ill),
+            problem.format(
+                "Up to " * (len(ill) > 1) + f"{max(map(measure, ill)):.0%}"
+            ),
+            remedy,
+            chapter,
+        )
+        for (chapter, measure, _, problem, remedy), ill in faults.items()
+    ]
     if faults.keys().isdisjoint(_RULES[:3]):
         findings += _gradient_findings(found)
     return HealthReport(found, findings, samples)
@@ -633,14 +768,16 @@ def _gradient_findings(found):
             f"{np.exp(total):.0e} in all.",
             "Fit the weight scale to the function (He's for ReLU, small in "
             "residual branches), or add batch norm.",
-            "05_exploding_gradients" if step > 0 else "04_vanishing_gradients")
+            "05_exploding_gradients" if step > 0 else "04_vanishing_gradients",
+        )
 
 
 def _mean_squared_output(output):
     if not isinstance(output, torch.Tensor):
         raise TypeError(
             f"the model returns a {type(output).__name__}: give a loss, such "
-            "as loss=lambda output: output[0].square().mean()")
+            "as loss=lambda output: output[0].square().mean()"
+        )
     return output.square().mean()
 
 
@@ -652,12 +789,19 @@ def _network_layers(model, x, loss):
     logits, hidden = model.forward(x.requires_grad_())
     # The members share nothing, so each has the gradient of its own loss.
     gradients = torch.autograd.grad(
-        sum(map(loss, logits)), [z for z, _ in hidden], retain_graph=True)
+        sum(map(loss, logits)), [z for z, _ in hidden], retain_graph=True
+    )
     return [
-        _layer(f"layer {number}", model.activation, *(
-            t.unflatten(0, model.shape).unsqueeze(-2)
-            for t in (z, a, _slope(a, z), gradient)))
-        for number, ((z, a), gradient) in enumerate(zip(hidden, gradients), 1)]
+        _layer(
+            f"layer {number}",
+            model.activation,
+            *(
+                t.unflatten(0, model.shape).unsqueeze(-2)
+                for t in (z, a, _slope(a, z), gradient)
+            ),
+        )
+        for number, ((z, a), gradient) in enumerate(zip(hidden, gradients), 1)
+    ]
 
 
 def _slope(a, z):
@@ -677,68 +821,96 @@ def _module_layers(model, x, loss):
         except Exception as error:
             raise RuntimeError(
                 f"model(x) failed for x of shape {tuple(x.shape)} and type "
-                f"{x.dtype}: {error}") from error
+                f"{x.dtype}: {error}"
+            ) from error
         functions = ", ".join(
             f"{name} (calls: {count})"
-            for name, count in recorder.functions.items())
+            for name, count in recorder.functions.items()
+        )
         if not recorder.calls:
             raise ValueError(
-                "the model ran no activation module such as nn.ReLU()" + (
+                "the model ran no activation module such as nn.ReLU()"
+                + (
                     f"; make modules of its functions {functions}"
-                    if functions else ""))
+                    if functions
+                    else ""
+                )
+            )
         if functions:
-            warnings.warn("not measured, since functions leave no module: "
-                          + functions, stacklevel=3)
+            warnings.warn(
+                "not measured, since functions leave no module: " + functions,
+                stacklevel=3,
+            )
         number = loss(output)
         if not isinstance(number, torch.Tensor) or number.numel() != 1:
-            raise TypeError("loss must return one number as a tensor, such as "
-                            "output.square().mean(), got "
-                            f"{getattr(number, 'shape', number)}")
+            raise TypeError(
+                "loss must return one number as a tensor, such as "
+                "output.square().mean(), got "
+                f"{getattr(number, 'shape', number)}"
+            )
         names, axes, edges, *tensors = zip(*recorder.calls)
         # With the 0, a number without a graph gives None for each as well.
         gradients = torch.autograd.grad(
-            number.sum() + torch.zeros((), requires_grad=True), edges,
-            allow_unused=True)
+            number.sum() + torch.zeros((), requires_grad=True),
+            edges,
+            allow_unused=True,
+        )
     found = []
     for name, axis, gradient, z, a, slope in zip(
-            names, axes, gradients, *tensors):
+        names, axes, gradients, *tensors
+    ):
         if gradient is None:
             gradient = torch.full_like(z, torch.nan)
-        found.append(_layer(
-            *name, *(_by_unit(t, axis) for t in (z, a, slope, gradient))))
+        found.append(
+            _layer(
+                *name, *(_by_unit(t, axis) for t in (z, a, slope, gradient))
+            )
+        )
         if z.shape[:1] != x.shape[:1]:
             found[-1].cosine = np.float64(np.nan)
     found[-1].is_output = isinstance(output, torch.Tensor) and torch.equal(
-        output.detach().flatten().to(a), a.flatten())
+        output.detach().flatten().to(a), a.flatten()
+    )
     return found
 
 
 def _check_samples(x):
     if x.ndim == 0 or x.numel() == 0:
-        raise ValueError("x must hold at least one sample along its first "
-                         f"axis, got shape {tuple(x.shape)}")
+        raise ValueError(
+            "x must hold at least one sample along its first "
+            f"axis, got shape {tuple(x.shape)}"
+        )
 
 
 def _check(model, x):
     _instance("x", x, torch.Tensor, "a tensor such as torch.as_tensor(data)")
     _check_samples(x)
     if any(map(is_lazy, [*model.parameters(), *model.buffers()])):
-        raise ValueError("model has lazy layers without weights yet: call it "
-                         "once, as model(x)")
+        raise ValueError(
+            "model has lazy layers without weights yet: call it "
+            "once, as model(x)"
+        )
     devices = {p.device for p in model.parameters()}
     if devices and x.device not in devices:
-        raise ValueError("x must be on the model's device, such as "
-                         f"x.to('{devices.pop()}'), got one on {x.device}")
+        raise ValueError(
+            "x must be on the model's device, such as "
+            f"x.to('{devices.pop()}'), got one on {x.device}"
+        )
 
 
 @contextmanager
 def _left_alone(model, x):
     """Put the model's buffers and torch's random state back at the end."""
-    buffers = [(module, name, buffer, buffer.clone())
-               for module in model.modules()
-               for name, buffer in module.named_buffers(recurse=False)]
-    devices = {tensor.device.index for tensor in (x, *model.parameters())
-               if tensor.is_cuda}
+    buffers = [
+        (module, name, buffer, buffer.clone())
+        for module in model.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+    ]
+    devices = {
+        tensor.device.index
+        for tensor in (x, *model.parameters())
+        if tensor.is_cuda
+    }
     try:
         with torch.random.fork_rng(devices):
             yield
@@ -765,9 +937,12 @@ class _Recorder(TorchFunctionMode):
         add = self.hooks.enter_context
         for name, module in model.named_modules():
             if isinstance(module, _MODULES):
-                add(module.register_forward_pre_hook(
-                    partial(self.before, name or type(module).__name__),
-                    with_kwargs=True))
+                add(
+                    module.register_forward_pre_hook(
+                        partial(self.before, name or type(module).__name__),
+                        with_kwargs=True,
+                    )
+                )
                 add(module.register_forward_hook(self.after))
             elif isinstance(module, (nn.Linear, _ConvNd)):
                 add(module.register_forward_hook(self.weighted))
@@ -786,7 +961,7 @@ class _Recorder(TorchFunctionMode):
         self.axis = -1 if isinstance(module, nn.Linear) else 1
 
     def before(self, name, module, args, kwargs):
-        z, = args or kwargs.values()
+        (z,) = args or kwargs.values()
         self.inside = True
         self.seen[name] += 1
         if self.seen[name] > 1:
@@ -798,15 +973,18 @@ class _Recorder(TorchFunctionMode):
             # Both are taken now, since the module may overwrite z.
             edge = get_gradient_edge(z if in_graph else z.clone())
             value = z.detach().clone().requires_grad_()
-        self.calls.append([(name, type(module).__name__), self.axis, edge,
-                           value])
+        self.calls.append(
+            [(name, type(module).__name__), self.axis, edge, value]
+        )
         return ((z if in_graph else z.detach()),), {}
 
     @torch.enable_grad()
     def after(self, module, args, output):
         z = self.calls[-1][-1]
-        self.calls[-1] += [output.detach().clone(),
-                           _slope(module.forward(z.clone()), z)]
+        self.calls[-1] += [
+            output.detach().clone(),
+            _slope(module.forward(z.clone()), z),
+        ]
         self.inside = False
 
 
@@ -820,20 +998,25 @@ def _by_unit(tensor, axis):
 
 def _layer(name, activation, z, a, slope, gradient):
     """Return the Layer of tensors (..., samples, positions, units)."""
-    z, a, slope, gradient = (t.detach().cpu().double()
-                             for t in (z, a, slope, gradient))
+    z, a, slope, gradient = (
+        t.detach().cpu().double() for t in (z, a, slope, gradient)
+    )
     largest = _LARGEST_SLOPES.get(activation.lower(), 0)
     # nan equals nothing, so it makes a unit neither dead nor anything else.
     broken = ~z.isfinite()
-    slope, outputs = (t.masked_fill(broken, torch.nan).flatten(-3, -2)
-                      for t in (slope, a))
+    slope, outputs = (
+        t.masked_fill(broken, torch.nan).flatten(-3, -2) for t in (slope, a)
+    )
     measured = (
-        dead(slope), always_on(slope), constant(outputs),
+        dead(slope),
+        always_on(slope),
+        constant(outputs),
         (a == 0).double().mean((-3, -2, -1)),
         broken.double().mean((-3, -2, -1)),
         (slope.abs() < largest / 100).double().mean((-2, -1)),
         _norm(gradient.flatten(-3)).squeeze(-1),
-        _mean_cosine(a.flatten(-2)))
+        _mean_cosine(a.flatten(-2)),
+    )
     return Layer(name, activation, *(t.numpy()[()] for t in measured))
 
 
@@ -872,12 +1055,13 @@ def _mean_square(f, q):
     """
     # At 0 a kink would have one slope; near it, it has both.
     scale = max(np.sqrt(q), 1e-170)
-    edges = np.concatenate([np.linspace(-12, 12, 49),
-                            np.arange(-40, 41) / scale])
+    edges = np.concatenate(
+        [np.linspace(-12, 12, 49), np.arange(-40, 41) / scale]
+    )
     edges = np.unique(edges.clip(-12, 12))
     half = np.diff(edges)[:, None] / 2
     z = edges[:-1, None] + half * (1 + _NODES)
-    weights = half * _WEIGHTS * np.exp(-z**2 / 2) / np.sqrt(2 * np.pi)
+    weights = half * _WEIGHTS * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     values = np.abs(f(scale * z)).astype(float)
     # Squares of very large and very small values are out of range.
     largest = values.max()

@@ -19,14 +19,22 @@ from nbgrader.preprocessors import (
 from nbgrader.utils import is_solution
 from traitlets.config import Config
 
-CONFIG = Config({
-    "ClearSolutions": {
-        "code_stub": {"python": "# Your code here."},
-        "text_stub": "*Your answer here.*",
-    },
-})
-HAND_OUT = (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata,
-            ClearHiddenTests, ComputeChecksums)
+CONFIG = Config(
+    {
+        "ClearSolutions": {
+            "code_stub": {"python": "# Your code here."},
+            "text_stub": "*Your answer here.*",
+        },
+    }
+)
+HAND_OUT = (
+    LockCells,
+    ClearSolutions,
+    ClearOutput,
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ComputeChecksums,
+)
 
 MB = 2**20
 LARGEST = 20 * MB  # a notebook, and its feedback
@@ -78,8 +86,11 @@ def read(path):
     if not isinstance(nb.get("cells"), list):
         raise Ungraded("not a notebook of format 4: it has no list of cells")
     version = f"{nb.get('nbformat')}.{nb.get('nbformat_minor')}"[:9]
-    remarks = [] if version.startswith("4.") else [
-        f"notebook format {version} was read as if it were 4"]
+    remarks = (
+        []
+        if version.startswith("4.")
+        else [f"notebook format {version} was read as if it were 4"]
+    )
     return [_cell(_dict(cell)) for cell in nb["cells"]], remarks
 
 
@@ -127,17 +138,20 @@ def transplant(released, cells):
     """
     nb, theirs = copy.deepcopy(released), {}  # theirs: cell id -> number
     for agree in (
-        lambda cell, one: grade_id(cell) and grade_id(cell) ==
-        grade_id(one),
+        lambda cell, one: grade_id(cell) and grade_id(cell) == grade_id(one),
         lambda cell, one: cell.id == one.id,
         lambda cell, one: not grade_id(cell) and cell.source == one.source,
     ):
         for cell in nb.cells:
             if cell.id not in theirs:
-                free = [number for number, one in enumerate(cells)
-                        if agree(cell, one) and number not in theirs.values()]
-                right = [number for number in free
-                         if cells[number].id == cell.id]
+                free = [
+                    number
+                    for number, one in enumerate(cells)
+                    if agree(cell, one) and number not in theirs.values()
+                ]
+                right = [
+                    number for number in free if cells[number].id == cell.id
+                ]
                 if free:
                     theirs[cell.id] = (right + free)[0]
 

@@ -102,8 +102,10 @@ class Control:
 
     def __post_init__(self):
         values = np.asarray(self.values)
-        if values.ndim != 1 or len(values) < 2 or values.dtype.kind not in (
-            "iufU"
+        if (
+            values.ndim != 1
+            or len(values) < 2
+            or values.dtype.kind not in ("iufU")
         ):
             raise ValueError(
                 f"values of {self.label!r} must be two or more numbers or "
@@ -200,9 +202,7 @@ class Explorer:
                 "draw must return one sentence about the drawing, such as "
                 f"'The slope is 2.', got {readout!r}"
             )
-        picture = picture.convert("RGB").quantize(
-            48, dither=Image.Dither.NONE
-        )
+        picture = picture.convert("RGB").quantize(48, dither=Image.Dither.NONE)
         file = io.BytesIO()
         if form == "webp":
             picture.convert("RGB").save(file, "webp", lossless=True)

@@ -73,8 +73,15 @@ from utils.exercises import (
 ROOT = Path(__file__).resolve().parent.parent
 SOLUTIONS = ROOT / "chapters" / "solutions"
 
-FIELDS = ("student", "notebook", *(f"exercise_{n}" for n in range(1, 7)),
-          "total", "of", "by_hand", "remarks")
+FIELDS = (
+    "student",
+    "notebook",
+    *(f"exercise_{n}" for n in range(1, 7)),
+    "total",
+    "of",
+    "by_hand",
+    "remarks",
+)
 FORMULA = tuple("=+-@\t\r")  # a spreadsheet takes what begins so for one
 HANGING = 10  # as many cells may hang before a submission is stopped
 START = 60  # seconds for all else in a submission
@@ -85,8 +92,10 @@ LIMITS = {  # importing torch takes 1 GB of address space
     "RLIMIT_NOFILE": 512,
     "RLIMIT_CORE": 0,
 }
-CSP = ('<meta http-equiv="Content-Security-Policy" content="default-src '
-       "'none'; img-src data:; style-src 'unsafe-inline'\">")
+CSP = (
+    '<meta http-equiv="Content-Security-Policy" content="default-src '
+    "'none'; img-src data:; style-src 'unsafe-inline'\">"
+)
 
 
 # --- what is in the folder ---
@@ -110,8 +119,12 @@ def submissions(folder):
             if path.stem in known:
                 yield student.name, path.stem, path, ""
             else:
-                yield (student.name, path.stem, None, "none of the book's "
-                       "exercises, such as 01_definition")
+                yield (
+                    student.name,
+                    path.stem,
+                    None,
+                    "none of the book's exercises, such as 01_definition",
+                )
 
 
 # --- grading one submission, in a process of its own ---
@@ -139,8 +152,11 @@ class _Execute(Execute):
             except CellTimeoutError:
                 type(self).lost = f"cell {cell.id} could not be interrupted"
         if cell.cell_type == "code":
-            cell.outputs = [nbformat.v4.new_output(
-                "error", ename="NotRun", traceback=[self.lost])]
+            cell.outputs = [
+                nbformat.v4.new_output(
+                    "error", ename="NotRun", traceback=[self.lost]
+                )
+            ]
         return cell, resources
 
     def output(self, outs, msg, display_id, cell_index):
@@ -158,7 +174,8 @@ class _Autograde(Autograde):
 
     autograde_preprocessors = [
         _Execute if step is Execute else step
-        for step in Autograde().autograde_preprocessors]
+        for step in Autograde().autograde_preprocessors
+    ]
     error = None
 
     def convert_single_notebook(self, notebook_filename):
@@ -208,8 +225,12 @@ def _autograde(path, solution, gradebook, timeout):
     nbformat.write(nb, submitted)
     db = _nbgrader(_Autograde, course, name, timeout)
     with Gradebook(db) as book:
-        scores = {grade.name: grade.auto_score for grade in
-                  book.find_submission_notebook(name, name, "student").grades}
+        scores = {
+            grade.name: grade.auto_score
+            for grade in book.find_submission_notebook(
+                name, name, "student"
+            ).grades
+        }
     remarks += more + [_Execute.lost] * (_Execute.lost is not None)
     result = {**_points(solution, scores), "remarks": remarks}
     try:
@@ -252,8 +273,12 @@ def _offline(html):
     show as they were typed. A student's HTML could hold anything.
     """
     return re.sub(
-        "<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->", CSP,
-        html, count=1, flags=re.DOTALL)
+        "<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->",
+        CSP,
+        html,
+        count=1,
+        flags=re.DOTALL,
+    )
 
 
 def _work(pipe, folder, seconds, job):
@@ -282,8 +307,14 @@ def _confine(folder, seconds):
     _adopt()
     path = os.environ["PATH"]
     os.environ.clear()  # a cell may print it, passwords and all
-    os.environ.update(HOME=folder, TMPDIR=folder, PATH=path, LANG="C.UTF-8",
-                      PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
+    os.environ.update(
+        HOME=folder,
+        TMPDIR=folder,
+        PATH=path,
+        LANG="C.UTF-8",
+        PYTHONPATH=str(ROOT),
+        OMP_NUM_THREADS="1",
+    )
     tempfile.tempdir = folder
     os.chdir(folder)
     null = os.open(os.devnull, os.O_RDWR)
@@ -304,8 +335,11 @@ def _kill_below(pid):
     """Kill all that the process `pid` started; kernels leave its group."""
     with contextlib.suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
-        while below := [one for one in root.children(recursive=True)
-                        if one.status() != psutil.STATUS_ZOMBIE]:
+        while below := [
+            one
+            for one in root.children(recursive=True)
+            if one.status() != psutil.STATUS_ZOMBIE
+        ]:
             for one in below:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     one.kill()
@@ -321,7 +355,8 @@ class _Run:
         fork = multiprocessing.get_context("fork")
         self.pipe, theirs = fork.Pipe()
         self.process = fork.Process(
-            target=_work, args=(theirs, self.folder.name, seconds, job))
+            target=_work, args=(theirs, self.folder.name, seconds, job)
+        )
         self.process.start()
         theirs.close()
         self.deadline = time.monotonic() + seconds
@@ -373,7 +408,8 @@ def grade(folder, timeout):
     """
     # nbgrader calls `alembic`, and expects it on PATH.
     os.environ["PATH"] = os.pathsep.join(
-        [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
+        [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
+    )
     rows, jobs, released = {}, [], {}
     for student, notebook, path, remark in submissions(folder):
         row = {"student": student, "notebook": notebook}
@@ -394,8 +430,14 @@ def _report(row, result):
     row.update(result, remarks="; ".join(result["remarks"]))
     score = f"{row['total']} of {row['of']}" if "total" in row else ""
     line = row["student"], row["notebook"], score, row["remarks"]
-    print("  ".join(text if text.isprintable() else ascii(text)
-                    for text in line if text), flush=True)
+    print(
+        "  ".join(
+            text if text.isprintable() else ascii(text)
+            for text in line
+            if text
+        ),
+        flush=True,
+    )
 
 
 def write(results, rows):
@@ -406,20 +448,29 @@ def write(results, rows):
             page.mkdir(parents=True, exist_ok=True)
             page = page / f"{row['notebook']}.html"
             page.write_text(html, encoding="utf-8")
-    with open(results / "grades.csv", "w", newline="", encoding="utf-8",
-              errors="backslashreplace") as file:
+    with open(
+        results / "grades.csv",
+        "w",
+        newline="",
+        encoding="utf-8",
+        errors="backslashreplace",
+    ) as file:
         table = csv.DictWriter(file, FIELDS, restval="")
         table.writeheader()
         for row in rows:
-            table.writerow({
-                field: f"'{text}" if text.startswith(FORMULA) else text
-                for field, text in row.items()})
+            table.writerow(
+                {
+                    field: f"'{text}" if text.startswith(FORMULA) else text
+                    for field, text in row.items()
+                }
+            )
 
 
 def _seconds(text):
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(
-            f"must be a whole number of seconds such as 30, got {text!r}")
+            f"must be a whole number of seconds such as 30, got {text!r}"
+        )
     return int(text)
 
 
@@ -428,26 +479,48 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         prog="python -m utils.grading",
         description="Grade a folder of submissions with nbgrader.",
-        epilog="example: python -m utils.grading submissions results")
-    parser.add_argument("submissions", metavar="SUBMISSIONS", type=Path,
-                        help="holds STUDENT/NN_topic.ipynb")
-    parser.add_argument("results", metavar="RESULTS", type=Path,
-                        help="a new folder, for grades.csv and feedback/")
-    parser.add_argument("--timeout", metavar="SECONDS", default=30,
-                        type=_seconds, help="for one cell; default: 30")
+        epilog="example: python -m utils.grading submissions results",
+    )
+    parser.add_argument(
+        "submissions",
+        metavar="SUBMISSIONS",
+        type=Path,
+        help="holds STUDENT/NN_topic.ipynb",
+    )
+    parser.add_argument(
+        "results",
+        metavar="RESULTS",
+        type=Path,
+        help="a new folder, for grades.csv and feedback/",
+    )
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        default=30,
+        type=_seconds,
+        help="for one cell; default: 30",
+    )
     given = parser.parse_args(arguments)
     if sys.platform == "win32":
-        parser.error("grading wants Linux or macOS, whose limits it sets on "
-                     "each submission; on Windows, use WSL")
+        parser.error(
+            "grading wants Linux or macOS, whose limits it sets on "
+            "each submission; on Windows, use WSL"
+        )
     if not given.submissions.is_dir():
-        parser.error("SUBMISSIONS must be a folder with a folder per student,"
-                     f" such as submissions, got {str(given.submissions)!r}")
+        parser.error(
+            "SUBMISSIONS must be a folder with a folder per student,"
+            f" such as submissions, got {str(given.submissions)!r}"
+        )
     if os.path.lexists(given.results):
-        parser.error("RESULTS must be a new folder, such as results-2; "
-                     f"{str(given.results)!r} exists")
+        parser.error(
+            "RESULTS must be a new folder, such as results-2; "
+            f"{str(given.results)!r} exists"
+        )
     if given.submissions.resolve() in given.results.resolve().parents:
-        parser.error("RESULTS must lie outside of SUBMISSIONS, such as "
-                     f"results, got {str(given.results)!r}")
+        parser.error(
+            "RESULTS must lie outside of SUBMISSIONS, such as "
+            f"results, got {str(given.results)!r}"
+        )
     start = time.monotonic()
     given.results.mkdir(parents=True)
     _adopt()
@@ -458,8 +531,10 @@ def main(arguments=None):
         _kill_below(os.getpid())
         with contextlib.suppress(OSError):  # it is not empty: all went well
             given.results.rmdir()
-    print(f"{len(rows)} submissions in {time.monotonic() - start:.0f} s; see "
-          f"{given.results / 'grades.csv'}")
+    print(
+        f"{len(rows)} submissions in {time.monotonic() - start:.0f} s; see "
+        f"{given.results / 'grades.csv'}"
+    )
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def _sgd(gradient, state, step):
 
 
 def _momentum(gradient, state, step):
-    velocity, = state
+    (velocity,) = state
     return velocity.mul_(0.9).add_(gradient)
 
 
@@ -85,8 +85,15 @@ def _adam(gradient, state, step):
 
 
 # What a network consists of. The last two are averages, not trained.
-KINDS = ("weights", "biases", "slopes", "scales", "shifts", "means",
-         "variances")
+KINDS = (
+    "weights",
+    "biases",
+    "slopes",
+    "scales",
+    "shifts",
+    "means",
+    "variances",
+)
 
 # The direction to step in, and how many tensors it remembers per parameter.
 OPTIMIZERS = {"sgd": (_sgd, 0), "momentum": (_momentum, 1), "adam": (_adam, 2)}
@@ -127,9 +134,11 @@ class Networks:
     def __repr__(self):
         """Return the shape, no arrays."""
         sizes = [w.shape[2] for w in self.weights] + [self.biases[-1].shape[2]]
-        return (f"{type(self).__name__}({'-'.join(map(str, sizes))} "
-                f"{self.activation}, {len(self.seeds)} seeds x "
-                f"{len(self.learning_rates)} learning rates)")
+        return (
+            f"{type(self).__name__}({'-'.join(map(str, sizes))} "
+            f"{self.activation}, {len(self.seeds)} seeds x "
+            f"{len(self.learning_rates)} learning rates)"
+        )
 
     def predict(self, x):
         """Return the logits (S, R, N, classes) for x (N, features)."""
@@ -143,8 +152,10 @@ class Networks:
         after batch normalisation; the activation is what leaves it, before a
         residual connection adds the layer's input.
         """
-        return [(z.unflatten(0, self.shape), a.unflatten(0, self.shape))
-                for z, a in self.forward(x)[1]]
+        return [
+            (z.unflatten(0, self.shape), a.unflatten(0, self.shape))
+            for z, a in self.forward(x)[1]
+        ]
 
     def network(self, seed, learning_rate):
         """Return a copy of one network in torch's modules, ready to use.
@@ -152,8 +163,10 @@ class Networks:
         It is in evaluation mode.
         """
         member = _member(self, seed, learning_rate)
-        own = {kind: [tensor[member] for tensor in getattr(self, kind)]
-               for kind in KINDS}
+        own = {
+            kind: [tensor[member] for tensor in getattr(self, kind)]
+            for kind in KINDS
+        }
         network = nn.Sequential()
         for layer in range(len(self.weights) - 1):
             parts = [_linear(own, layer)]
@@ -162,7 +175,8 @@ class Networks:
             parts.append(ACTIVATIONS[self.activation][1]())
             if self.slopes:
                 parts[-1].weight = nn.Parameter(
-                    own["slopes"][layer].reshape(1).clone())
+                    own["slopes"][layer].reshape(1).clone()
+                )
             skips = self.residual and layer > 0
             network.extend([Residual(*parts)] if skips else parts)
         return network.append(_linear(own, -1)).eval()
@@ -180,11 +194,16 @@ class Networks:
         features = self.weights[0].shape[2]
         x = torch.as_tensor(x, dtype=self.weights[0].dtype)
         if x.ndim != 2 or x.shape[1] != features:
-            raise ValueError(f"x must have the shape (N, {features}), got "
-                             f"{tuple(x.shape)}")
+            raise ValueError(
+                f"x must have the shape (N, {features}), got {tuple(x.shape)}"
+            )
         members = _members({kind: getattr(self, kind) for kind in KINDS})
-        return _forward(x.expand(len(members["weights"][0]), -1, -1),
-                        self.activation, self.residual, members)
+        return _forward(
+            x.expand(len(members["weights"][0]), -1, -1),
+            self.activation,
+            self.residual,
+            members,
+        )
 
 
 @dataclass(eq=False, repr=False)
@@ -214,8 +233,10 @@ class TrainingResult(Networks):
 
     def __repr__(self):
         """Return what was trained, no arrays."""
-        return (f"{super().__repr__()[:-1]}, {len(self.train_loss)} epochs "
-                f"of {self.optimizer}, {self.diverged.sum()} diverged)")
+        return (
+            f"{super().__repr__()[:-1]}, {len(self.train_loss)} epochs "
+            f"of {self.optimizer}, {self.diverged.sum()} diverged)"
+        )
 
 
 @dataclass(eq=False, repr=False)
@@ -238,10 +259,12 @@ class ModulesResult:
 
     def __repr__(self):
         """Return what was trained, no arrays."""
-        return (f"ModulesResult({type(self.skeleton).__name__}, "
-                f"{len(self.seeds)} seeds x {len(self.learning_rates)} "
-                f"learning rates, {len(self.train_loss)} epochs of "
-                f"{self.optimizer}, {self.diverged.sum()} diverged)")
+        return (
+            f"ModulesResult({type(self.skeleton).__name__}, "
+            f"{len(self.seeds)} seeds x {len(self.learning_rates)} "
+            f"learning rates, {len(self.train_loss)} epochs of "
+            f"{self.optimizer}, {self.diverged.sum()} diverged)"
+        )
 
     def predict(self, x):
         """Return the logits (S, R, N, classes) for x (N, features)."""
@@ -272,16 +295,20 @@ def initialise(sizes, rng, weight_init="default", bias_init="default"):
     ((2, 3), (3,))
     """
     if bias_init != "default" and not (
-            isinstance(bias_init, Real) and np.isfinite(bias_init)):
-        raise ValueError("bias_init must be 'default' or a finite number such "
-                         f"as 0.0, got {bias_init!r}")
+        isinstance(bias_init, Real) and np.isfinite(bias_init)
+    ):
+        raise ValueError(
+            "bias_init must be 'default' or a finite number such "
+            f"as 0.0, got {bias_init!r}"
+        )
     weights, biases = [], []
     for fan_in, fan_out in zip(sizes, sizes[1:]):
         if isinstance(weight_init, Real):
             c = _positive("weight_init", weight_init)
         else:
             c = _choice("weight_init", weight_init, WEIGHT_INITS)(
-                fan_in, fan_out)
+                fan_in, fan_out
+            )
         if weight_init == "default":
             draw = np.sqrt(3) * rng.uniform(-1, 1, (fan_in, fan_out))
         else:
@@ -295,11 +322,26 @@ def initialise(sizes, rng, weight_init="default", bias_init="default"):
     return weights, biases
 
 
-def train(dataset, *, activation="relu", widths=(32, 32, 32), seeds=10,
-          learning_rates=0.1, epochs=15, batch_size=32, optimizer="sgd",
-          weight_init="default", bias_init="default", batch_norm=False,
-          residual=False, max_norm=None, activation_l1=0.0, snapshots=(),
-          dtype=torch.float64, progress=False):
+def train(
+    dataset,
+    *,
+    activation="relu",
+    widths=(32, 32, 32),
+    seeds=10,
+    learning_rates=0.1,
+    epochs=15,
+    batch_size=32,
+    optimizer="sgd",
+    weight_init="default",
+    bias_init="default",
+    batch_norm=False,
+    residual=False,
+    max_norm=None,
+    activation_l1=0.0,
+    snapshots=(),
+    dtype=torch.float64,
+    progress=False,
+):
     """Train one classifier for every seed and learning rate, all at once.
 
     Each is a fully connected network with hidden layers of the given widths,
@@ -344,18 +386,22 @@ def train(dataset, *, activation="relu", widths=(32, 32, 32), seeds=10,
 sgd, 0 diverged)
     """
     _choice("activation", activation, ACTIVATIONS)
-    seeds, rates = _check_training(dataset, seeds, learning_rates, epochs,
-                                   batch_size, optimizer, dtype)
+    seeds, rates = _check_training(
+        dataset, seeds, learning_rates, epochs, batch_size, optimizer, dtype
+    )
     widths = [_whole("widths", width, 1) for width in _listed(widths)]
     if batch_norm and len(dataset.x_train) % batch_size == 1 % batch_size:
         raise ValueError(
             "batch_norm needs two samples in every minibatch, and with "
             f"batch_size={batch_size} the last of {len(dataset.x_train)} "
             "samples is alone; take another batch_size, such as "
-            f"{batch_size + 1}")
+            f"{batch_size + 1}"
+        )
     if residual and len(set(widths)) > 1:
-        raise ValueError("residual needs equal widths, such as (32, 32), got "
-                         f"{tuple(widths)}")
+        raise ValueError(
+            "residual needs equal widths, such as (32, 32), got "
+            f"{tuple(widths)}"
+        )
     if max_norm is not None and max_norm != np.inf:
         _positive("max_norm", max_norm)
     if activation_l1 != 0:
@@ -363,57 +409,105 @@ sgd, 0 diverged)
     steps = epochs * -(-len(dataset.x_train) // batch_size)
     snapshots = [_whole("snapshots", step) for step in _listed(snapshots)]
     if max(snapshots, default=0) > steps:
-        raise ValueError(f"snapshots must be steps of 0 to {steps}, got "
-                         f"{max(snapshots)}")
+        raise ValueError(
+            f"snapshots must be steps of 0 to {steps}, got {max(snapshots)}"
+        )
 
     rngs = [np.random.default_rng(seed) for seed in seeds]
     sizes = (dataset.features, *widths, dataset.classes)
     shape = len(seeds), len(rates)
-    drawn = zip(*(initialise(sizes, rng, weight_init, bias_init)
-                  for rng in rngs))
-    start = {kind: [torch.as_tensor(np.stack(layer)).to(dtype).unsqueeze(1)
-                    .expand(*shape, *layer[0].shape) for layer in zip(*lists)]
-             for kind, lists in zip(KINDS, drawn)}
-    start["slopes"] = [torch.full(shape, 0.25, dtype=dtype) for _ in widths
-                       if activation == "prelu"]
+    drawn = zip(
+        *(initialise(sizes, rng, weight_init, bias_init) for rng in rngs)
+    )
+    start = {
+        kind: [
+            torch.as_tensor(np.stack(layer))
+            .to(dtype)
+            .unsqueeze(1)
+            .expand(*shape, *layer[0].shape)
+            for layer in zip(*lists)
+        ]
+        for kind, lists in zip(KINDS, drawn)
+    }
+    start["slopes"] = [
+        torch.full(shape, 0.25, dtype=dtype)
+        for _ in widths
+        if activation == "prelu"
+    ]
     for kind, value in zip(KINDS[3:], (1, 0, 0, 1)):
-        start[kind] = [torch.full((*shape, width), value, dtype=dtype)
-                       for width in widths if batch_norm]
+        start[kind] = [
+            torch.full((*shape, width), value, dtype=dtype)
+            for width in widths
+            if batch_norm
+        ]
 
-    now = {kind: [tensor.clone() for tensor in tensors]
-           for kind, tensors in _members(start).items()}
+    now = {
+        kind: [tensor.clone() for tensor in tensors]
+        for kind, tensors in _members(start).items()
+    }
     # Under batch normalisation a bias has no effect, and a gradient that is
     # mere rounding, which Adam would blow up.
     biases = now["biases"][-1:] if batch_norm else now["biases"]
     trained = {**now, "biases": biases}
-    parameters = [p.requires_grad_() for kind in KINDS[:-2]
-                  for p in trained[kind]]
+    parameters = [
+        p.requires_grad_() for kind in KINDS[:-2] for p in trained[kind]
+    ]
 
     def forward(x, training=False):
         return _forward(x, activation, residual, now, training)
 
     def now_copied():
-        return {kind: [p.detach().clone().reshape(q.shape)
-                       for p, q in zip(now[kind], start[kind])]
-                for kind in KINDS}
+        return {
+            kind: [
+                p.detach().clone().reshape(q.shape)
+                for p, q in zip(now[kind], start[kind])
+            ]
+            for kind in KINDS
+        }
 
     curves, kept = _descend(
-        dataset, seeds, rates, parameters, forward, epochs=epochs,
-        batch_size=batch_size, optimizer=optimizer, progress=progress,
-        rngs=rngs, max_norm=max_norm, activation_l1=activation_l1,
-        snapshots=snapshots, keep=now_copied)
+        dataset,
+        seeds,
+        rates,
+        parameters,
+        forward,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        progress=progress,
+        rngs=rngs,
+        max_norm=max_norm,
+        activation_l1=activation_l1,
+        snapshots=snapshots,
+        keep=now_copied,
+    )
     common = activation, residual, seeds, rates
     initial = Networks(*common, **start)
     return TrainingResult(
-        *common, **now_copied(), optimizer=optimizer, **curves,
-        initial=initial, snapshots={
+        *common,
+        **now_copied(),
+        optimizer=optimizer,
+        **curves,
+        initial=initial,
+        snapshots={
             step: Networks(*common, **kept[step]) if step else initial
-            for step in snapshots})
+            for step in snapshots
+        },
+    )
 
 
-def train_modules(build, dataset, *, seeds=10, learning_rates=0.01,
-                  epochs=10, batch_size=32, optimizer="adam",
-                  dtype=torch.float64, progress=False):
+def train_modules(
+    build,
+    dataset,
+    *,
+    seeds=10,
+    learning_rates=0.01,
+    epochs=10,
+    batch_size=32,
+    optimizer="adam",
+    dtype=torch.float64,
+    progress=False,
+):
     """Train one module for every seed and learning rate, all at once.
 
     build: a function without arguments that returns a new nn.Module, which
@@ -438,8 +532,9 @@ def train_modules(build, dataset, *, seeds=10, learning_rates=0.01,
     ModulesResult(Sequential, 3 seeds x 1 learning rates, 2 epochs of adam, \
 0 diverged)
     """
-    seeds, rates = _check_training(dataset, seeds, learning_rates, epochs,
-                                   batch_size, optimizer, dtype)
+    seeds, rates = _check_training(
+        dataset, seeds, learning_rates, epochs, batch_size, optimizer, dtype
+    )
     default = torch.get_default_dtype()
     try:
         torch.set_default_dtype(dtype)
@@ -449,17 +544,24 @@ def train_modules(build, dataset, *, seeds=10, learning_rates=0.01,
         torch.set_default_dtype(default)
     held = [id(p) for module in modules for p in module.parameters()]
     if len(set(held)) < len(held):
-        raise ValueError("build must make a new module, with new parameters, "
-                         "at each call; it gave the same ones again")
+        raise ValueError(
+            "build must make a new module, with new parameters, "
+            "at each call; it gave the same ones again"
+        )
     skeleton = copy.deepcopy(modules[0]).to("meta", dtype)
     x = torch.as_tensor(dataset.x_train[:2], dtype=dtype)
-    wanted = (f"build's modules must be alike, and map x {tuple(x.shape)} of "
-              f"{dtype} to logits {(len(x), dataset.classes)}")
+    wanted = (
+        f"build's modules must be alike, and map x {tuple(x.shape)} of "
+        f"{dtype} to logits {(len(x), dataset.classes)}"
+    )
     try:
         parameters = {
-            name: p.detach().to(dtype).repeat_interleave(len(rates), 0)
+            name: p.detach()
+            .to(dtype)
+            .repeat_interleave(len(rates), 0)
             .requires_grad_()
-            for name, p in stack_module_state(modules)[0].items()}
+            for name, p in stack_module_state(modules)[0].items()
+        }
         call = _stacked(skeleton, parameters)
         given = tuple(call(x.expand(len(seeds) * len(rates), -1, -1)).shape)
     except Exception as error:
@@ -467,33 +569,54 @@ def train_modules(build, dataset, *, seeds=10, learning_rates=0.01,
     if given[1:] != (len(x), dataset.classes):
         raise ValueError(f"{wanted}, got {given[1:]}")
     curves, _ = _descend(
-        dataset, seeds, rates, list(parameters.values()),
-        lambda x, training=False: (call(x), []), epochs=epochs,
-        batch_size=batch_size, optimizer=optimizer, progress=progress,
-        rngs=[np.random.default_rng(seed) for seed in seeds])
+        dataset,
+        seeds,
+        rates,
+        list(parameters.values()),
+        lambda x, training=False: (call(x), []),
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        progress=progress,
+        rngs=[np.random.default_rng(seed) for seed in seeds],
+    )
     del curves["gradient_norm"]
     shape = len(seeds), len(rates)
     return ModulesResult(
-        skeleton, seeds, rates, optimizer,
-        {name: p.detach().unflatten(0, shape)
-         for name, p in parameters.items()}, **curves)
+        skeleton,
+        seeds,
+        rates,
+        optimizer,
+        {
+            name: p.detach().unflatten(0, shape)
+            for name, p in parameters.items()
+        },
+        **curves,
+    )
 
 
 def _built(build, seed):
     torch.manual_seed(seed)
     module = build()
-    _instance("what build returns", module, nn.Module,
-              "an nn.Module such as nn.Linear(2, 3)")
+    _instance(
+        "what build returns",
+        module,
+        nn.Module,
+        "an nn.Module such as nn.Linear(2, 3)",
+    )
     trained = {n for n, p in module.named_parameters() if p.requires_grad}
     held = {*module.state_dict(), *dict(module.named_buffers())}
     unfit = sorted(held - trained) + [
-        name or "the top" for name, part in module.named_modules()
-        if isinstance(part, nn.modules.dropout._DropoutNd)]
+        name or "the top"
+        for name, part in module.named_modules()
+        if isinstance(part, nn.modules.dropout._DropoutNd)
+    ]
     if unfit or not trained:
         raise ValueError(
             "build's module must hold trained parameters only, as nn.Linear "
             "and nn.LayerNorm do: no buffers, frozen or shared parameters, "
-            f"and no dropout; got {', '.join(unfit) or 'none'} in {module}")
+            f"and no dropout; got {', '.join(unfit) or 'none'} in {module}"
+        )
     return module
 
 
@@ -506,23 +629,29 @@ def _stacked(skeleton, parameters, in_dims=(0, 0)):
 def _member(result, seed, learning_rate):
     """Return the place of one network in the leading axes."""
     for name, value, known in (
-            ("seed", seed, result.seeds),
-            ("learning_rate", learning_rate, result.learning_rates)):
+        ("seed", seed, result.seeds),
+        ("learning_rate", learning_rate, result.learning_rates),
+    ):
         if value not in known:
-            raise ValueError(f"{name} must be one of those trained, "
-                             f"{known}, got {value!r}")
-    return (result.seeds.index(seed),
-            result.learning_rates.index(learning_rate))
+            raise ValueError(
+                f"{name} must be one of those trained, {known}, got {value!r}"
+            )
+    return (
+        result.seeds.index(seed),
+        result.learning_rates.index(learning_rate),
+    )
 
 
-def _check_training(dataset, seeds, learning_rates, epochs, batch_size,
-                    optimizer, dtype):
+def _check_training(
+    dataset, seeds, learning_rates, epochs, batch_size, optimizer, dtype
+):
     """Return seeds and learning rates as tuples."""
     _instance("dataset", dataset, Dataset, "a Dataset such as data.digits()")
     _choice("optimizer", optimizer, OPTIMIZERS)
     if dtype not in (torch.float64, torch.float32):
-        raise ValueError("dtype must be torch.float64 or torch.float32, "
-                         f"got {dtype!r}")
+        raise ValueError(
+            f"dtype must be torch.float64 or torch.float32, got {dtype!r}"
+        )
     if isinstance(seeds, Integral):
         seeds = range(_whole("seeds", seeds, 1))
     seeds = _several("seeds", seeds, _whole)
@@ -532,9 +661,23 @@ def _check_training(dataset, seeds, learning_rates, epochs, batch_size,
     return seeds, rates
 
 
-def _descend(dataset, seeds, rates, parameters, forward, *, epochs,
-             batch_size, optimizer, progress, rngs, max_norm=None,
-             activation_l1=0.0, snapshots=(), keep=None):
+def _descend(
+    dataset,
+    seeds,
+    rates,
+    parameters,
+    forward,
+    *,
+    epochs,
+    batch_size,
+    optimizer,
+    progress,
+    rngs,
+    max_norm=None,
+    activation_l1=0.0,
+    snapshots=(),
+    keep=None,
+):
     """Train the parameters in place; return the curves and the snapshots.
 
     parameters: tensors (S * R, ...), one entry for each seed and rate.
@@ -547,8 +690,9 @@ def _descend(dataset, seeds, rates, parameters, forward, *, epochs,
     direction, remembered = OPTIMIZERS[optimizer]
     shape = len(seeds), len(rates)
     members, dtype = len(seeds) * len(rates), parameters[0].dtype
-    states = [[torch.zeros_like(p) for _ in range(remembered)]
-              for p in parameters]
+    states = [
+        [torch.zeros_like(p) for _ in range(remembered)] for p in parameters
+    ]
     rate = torch.tensor(rates, dtype=dtype).repeat(len(seeds))
     step_sizes = [rate.reshape(-1, *(1,) * (p.ndim - 1)) for p in parameters]
 
@@ -571,7 +715,8 @@ def _descend(dataset, seeds, rates, parameters, forward, *, epochs,
     step = 0
     for epoch in _epochs(epochs, progress):
         order = torch.as_tensor(
-            np.stack([rng.permutation(len(x_train)) for rng in rngs]))
+            np.stack([rng.permutation(len(x_train)) for rng in rngs])
+        )
         for rows in order.split(batch_size, dim=1):
             # All rates of a seed see the same samples.
             x = x_train[rows].repeat_interleave(len(rates), 0)
@@ -583,7 +728,8 @@ def _descend(dataset, seeds, rates, parameters, forward, *, epochs,
             goal = losses.mean(1).sum()
             if activation_l1:
                 goal = goal + activation_l1 * sum(
-                    a.abs().sum(2).mean(1).sum() for _, a in hidden)
+                    a.abs().sum(2).mean(1).sum() for _, a in hidden
+                )
             gradients = torch.autograd.grad(goal, parameters)
             if max_norm is not None:
                 gradients = _clipped(gradients, max_norm, norms)
@@ -591,9 +737,11 @@ def _descend(dataset, seeds, rates, parameters, forward, *, epochs,
             with torch.no_grad():
                 train_loss[epoch] += losses.sum(1)
                 for p, gradient, state, step_size in zip(
-                        parameters, gradients, states, step_sizes):
-                    p.addcmul_(direction(gradient, state, step), step_size,
-                               value=-1)
+                    parameters, gradients, states, step_sizes
+                ):
+                    p.addcmul_(
+                        direction(gradient, state, step), step_size, value=-1
+                    )
             if step in snapshots:
                 kept[step] = keep()
         measure(epoch + 1)
@@ -605,13 +753,18 @@ def _descend(dataset, seeds, rates, parameters, forward, *, epochs,
         "train_loss": (train_loss / len(x_train)).unflatten(1, shape).numpy(),
         "test_accuracy": (right / len(y_test)).unflatten(1, shape).numpy(),
         "diverged": ~finite.unflatten(0, shape).numpy(),
-        "gradient_norm": np.array(norms).reshape(-1, *shape)}, kept
+        "gradient_norm": np.array(norms).reshape(-1, *shape),
+    }, kept
 
 
 def _members(kinds):
     """Return the tensors with seeds and rates in one axis, three axes each."""
-    return {kind: [t.reshape(-1, *(1,) * (4 - t.ndim), *t.shape[2:])
-                   for t in tensors] for kind, tensors in kinds.items()}
+    return {
+        kind: [
+            t.reshape(-1, *(1,) * (4 - t.ndim), *t.shape[2:]) for t in tensors
+        ]
+        for kind, tensors in kinds.items()
+    }
 
 
 def _forward(x, activation, residual, now, training=False):
@@ -625,8 +778,9 @@ def _forward(x, activation, residual, now, training=False):
             # A channel for each unit of each member.
             channels = z.transpose(0, 1).flatten(1)
             scale, shift, mean, variance = (n[layer].flatten() for n in norms)
-            channels = F.batch_norm(channels, mean, variance, scale, shift,
-                                    training)
+            channels = F.batch_norm(
+                channels, mean, variance, scale, shift, training
+            )
             z = channels.unflatten(1, (len(z), -1)).transpose(0, 1)
         a = function(z, slopes[layer]) if slopes else function(z)
         hidden.append((z, a))
@@ -679,8 +833,9 @@ def _epochs(epochs, progress):
 
 def _choice(name, value, known):
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(known)}, "
-                         f"got {value!r}")
+        raise ValueError(
+            f"{name} must be one of {', '.join(known)}, got {value!r}"
+        )
     return known[value]
 
 
@@ -696,20 +851,24 @@ def _listed(values):
 def _several(name, values, check):
     values = tuple(check(name, value) for value in _listed(values))
     if not values or len(set(values)) < len(values):
-        raise ValueError(f"{name} must be one or more different numbers, "
-                         f"got {list(values)}")
+        raise ValueError(
+            f"{name} must be one or more different numbers, got {list(values)}"
+        )
     return values
 
 
 def _whole(name, value, low=0):
     if type(value) is bool or not isinstance(value, Integral) or value < low:
-        raise ValueError(f"{name} must be whole, at least {low}, such as "
-                         f"{low + 1}, got {value!r}")
+        raise ValueError(
+            f"{name} must be whole, at least {low}, such as "
+            f"{low + 1}, got {value!r}"
+        )
     return int(value)
 
 
 def _positive(name, value):
     if not isinstance(value, Real) or not 0 < value < np.inf:
-        raise ValueError(f"{name} must be positive and finite, such as 0.1, "
-                         f"got {value!r}")
+        raise ValueError(
+            f"{name} must be positive and finite, such as 0.1, got {value!r}"
+        )
     return float(value)

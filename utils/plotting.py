@@ -9,16 +9,28 @@ LOOKS = {
     "sigmoid": {"color": "#0067A5", "linestyle": "--", "marker": "s"},
     "tanh": {"color": "#007A5A", "linestyle": "-.", "marker": "^"},
     "identity": {"color": "#5A5A5A", "linestyle": ":", "marker": "D"},
-    "leaky_relu": {"color": "#7A3E9D", "linestyle": (0, (6, 1)),
-                   "marker": "v"},
-    "prelu": {"color": "#B5178B", "linestyle": (0, (4, 1, 1, 1, 1, 1)),
-              "marker": "<"},
+    "leaky_relu": {
+        "color": "#7A3E9D",
+        "linestyle": (0, (6, 1)),
+        "marker": "v",
+    },
+    "prelu": {
+        "color": "#B5178B",
+        "linestyle": (0, (4, 1, 1, 1, 1, 1)),
+        "marker": "<",
+    },
     "elu": {"color": "#7A6200", "linestyle": (0, (2, 1)), "marker": "P"},
     "selu": {"color": "#4F7A00", "linestyle": (0, (1, 1.5)), "marker": "*"},
-    "gelu": {"color": "#A11D33", "linestyle": (0, (8, 2, 2, 2)),
-             "marker": "X"},
-    "silu": {"color": "#2B2D9E", "linestyle": (0, (3, 2, 1, 2)),
-             "marker": ">"},
+    "gelu": {
+        "color": "#A11D33",
+        "linestyle": (0, (8, 2, 2, 2)),
+        "marker": "X",
+    },
+    "silu": {
+        "color": "#2B2D9E",
+        "linestyle": (0, (3, 2, 1, 2)),
+        "marker": ">",
+    },
 }
 
 STYLE = {

@@ -32,8 +32,10 @@ LOOPED, REPEATS = 10, 3
 
 def train_one(dataset, seed, rate, dtype, epochs):
     """Train one network the plain way; return its test accuracy."""
-    x, x_test = (torch.as_tensor(a, dtype=dtype)
-                 for a in (dataset.x_train, dataset.x_test))
+    x, x_test = (
+        torch.as_tensor(a, dtype=dtype)
+        for a in (dataset.x_train, dataset.x_test)
+    )
     y, y_test = map(torch.as_tensor, (dataset.y_train, dataset.y_test))
     sizes = (dataset.features, *WIDTHS, dataset.classes)
     layers = []
@@ -55,8 +57,14 @@ def train_one(dataset, seed, rate, dtype, epochs):
 def train_batch(dataset, dtype, epochs):
     """Train all networks at once; return their test accuracies."""
     return networks.train(
-        dataset, widths=WIDTHS, seeds=SEEDS, learning_rates=RATES,
-        epochs=epochs, batch_size=BATCH, dtype=dtype).test_accuracy[-1]
+        dataset,
+        widths=WIDTHS,
+        seeds=SEEDS,
+        learning_rates=RATES,
+        epochs=epochs,
+        batch_size=BATCH,
+        dtype=dtype,
+    ).test_accuracy[-1]
 
 
 def seconds(function):
@@ -82,12 +90,16 @@ def main():
     """Print the times and their ratio, for float32 and float64."""
     dataset = data.digits()
     members = [(seed, rate) for seed in range(SEEDS) for rate in RATES]
-    print(f"{platform.machine()}, {torch.get_num_threads()} threads, "
-          f"{torch.backends.cpu.get_cpu_capability()}; Python "
-          f"{platform.python_version()}, torch {torch.__version__}, "
-          f"numpy {np.__version__}")
-    print(f"{len(members)} networks; the loop's time is that of {LOOPED}, "
-          f"times {len(members) / LOOPED:g}")
+    print(
+        f"{platform.machine()}, {torch.get_num_threads()} threads, "
+        f"{torch.backends.cpu.get_cpu_capability()}; Python "
+        f"{platform.python_version()}, torch {torch.__version__}, "
+        f"numpy {np.__version__}"
+    )
+    print(
+        f"{len(members)} networks; the loop's time is that of {LOOPED}, "
+        f"times {len(members) / LOOPED:g}"
+    )
     print("type     batched [s]   loop [s]   ratio   accuracy batched, loop")
     for dtype in torch.float32, torch.float64:
         train_batch(dataset, dtype, 1)
@@ -95,21 +107,31 @@ def main():
         ratios, loops = [], []
         for _ in range(REPEATS):
             batched, accuracy = seconds(
-                lambda dtype=dtype: train_batch(dataset, dtype, EPOCHS))
-            loop, looped = seconds(lambda dtype=dtype: [
-                train_one(dataset, *member, dtype, EPOCHS)
-                for member in members[:LOOPED]])
+                lambda dtype=dtype: train_batch(dataset, dtype, EPOCHS)
+            )
+            loop, looped = seconds(
+                lambda dtype=dtype: [
+                    train_one(dataset, *member, dtype, EPOCHS)
+                    for member in members[:LOOPED]
+                ]
+            )
             loop *= len(members) / LOOPED
             ratios.append(loop / batched)
             loops.append(loop)
-            print(f"{str(dtype)[6:]}  {batched:11.2f} {loop:10.2f} "
-                  f"{ratios[-1]:7.1f}   {accuracy[:2].mean():.3f}, "
-                  f"{np.mean(looped):.3f}")
-        print(f"{str(dtype)[6:]}  median ratio {statistics.median(ratios):.1f}"
-              f", lowest {min(ratios):.1f}")
+            print(
+                f"{str(dtype)[6:]}  {batched:11.2f} {loop:10.2f} "
+                f"{ratios[-1]:7.1f}   {accuracy[:2].mean():.3f}, "
+                f"{np.mean(looped):.3f}"
+            )
+        print(
+            f"{str(dtype)[6:]}  median ratio {statistics.median(ratios):.1f}"
+            f", lowest {min(ratios):.1f}"
+        )
         limit = least_seconds(dataset, dtype, len(members))
-        print(f"{str(dtype)[6:]}  matrix products alone {limit:.2f} s: no "
-              f"code can reach a ratio above {min(loops) / limit:.0f}")
+        print(
+            f"{str(dtype)[6:]}  matrix products alone {limit:.2f} s: no "
+            f"code can reach a ratio above {min(loops) / limit:.0f}"
+        )
 
 
 if __name__ == "__main__":

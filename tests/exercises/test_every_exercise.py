@@ -81,10 +81,12 @@ def answered(path):
         def kept(*answers):
             right[name] = answers
             return checker(*answers)
+
         return kept
 
-    code = [c.source for c in notebooks.read(path).cells
-            if c.cell_type == "code"]
+    code = [
+        c.source for c in notebooks.read(path).cells if c.cell_type == "code"
+    ]
     with pytest.MonkeyPatch.context() as patch:
         for name, checker in checkers(path.stem[3:]).items():
             patch.setattr(module, name, keep(name, checker))
@@ -93,11 +95,15 @@ def answered(path):
 
 
 def test_every_chapter_has_its_exercises():
-    wanted = [path.name for path in notebooks.chapters()
-              if re.match(r"0\d_", path.name)]
+    wanted = [
+        path.name
+        for path in notebooks.chapters()
+        if re.match(r"0\d_", path.name)
+    ]
     assert [path.name for path in SOLUTIONS] == wanted
     assert wanted == sorted(
-        path.name for path in notebooks.EXERCISES.glob("*.ipynb"))
+        path.name for path in notebooks.EXERCISES.glob("*.ipynb")
+    )
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
@@ -132,12 +138,19 @@ def test_each_checker_has_an_exercise_and_four_wrong_answers(path):
         assert len(hints) >= 4, f"{name}: {len(hints)} kinds of wrong answer"
 
 
-@pytest.mark.parametrize(("checker", "answers", "message"), [
-    pytest.param(checker, answers, told(*parts),
-                 id=f"{path.stem}-{checker.__name__}-{number}")
-    for path in SOLUTIONS
-    for number, (checker, answers, *parts) in enumerate(wrong(path), 1)
-])
+@pytest.mark.parametrize(
+    ("checker", "answers", "message"),
+    [
+        pytest.param(
+            checker,
+            answers,
+            told(*parts),
+            id=f"{path.stem}-{checker.__name__}-{number}",
+        )
+        for path in SOLUTIONS
+        for number, (checker, answers, *parts) in enumerate(wrong(path), 1)
+    ],
+)
 def test_wrong_answer_is_told_why(checker, answers, message):
     assert str(checker(*answers)) == message
 
@@ -175,10 +188,17 @@ def test_each_answer_alone_can_be_missing(path):
 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_checkers_are_loaded_without_torch(topic):
-    code = (f"import json, sys, utils.checks.{topic}; "
-            "print(json.dumps('torch' in sys.modules))")
-    run = subprocess.run([sys.executable, "-c", code], cwd=notebooks.ROOT,
-                         capture_output=True, check=True, text=True)
+    code = (
+        f"import json, sys, utils.checks.{topic}; "
+        "print(json.dumps('torch' in sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=notebooks.ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
     assert json.loads(run.stdout) is False
 
 
@@ -186,7 +206,7 @@ def test_checkers_are_loaded_without_torch(topic):
 def test_chapter_and_teachers_page_say_what_there_is(path):
     chapter = notebooks.read(notebooks.CHAPTERS / path.name)
     teaching = (notebooks.CHAPTERS / "teaching.md").read_text()
-    row, = re.findall(rf"^\| .*exercises/{path.name}.*$", teaching, re.M)
+    (row,) = re.findall(rf"^\| .*exercises/{path.name}.*$", teaching, re.M)
     points, minutes = [0, 0], 0
     for cell in notebooks.read(path).cells:
         role = cell.metadata.get("nbgrader", {})
@@ -198,5 +218,5 @@ def test_chapter_and_teachers_page_say_what_there_is(path):
             assert entry in row
             minutes += int(found[4])
     assert row.endswith(f"| {points[0]} + {points[1]} |")
-    section, = (c.source for c in chapter.cells if c.id == "exercises")
+    (section,) = (c.source for c in chapter.cells if c.id == "exercises")
     assert f"(exercises/{path.name}) take about {minutes} minutes" in section

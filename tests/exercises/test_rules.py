@@ -11,28 +11,37 @@ from utils import exercises
 
 def nbgrader(id_, **roles):
     plain = {"grade": False, "locked": False, "solution": False}
-    return {"grade_id": id_, "schema_version": 3, "task": False,
-            **plain, **roles}
+    return {
+        "grade_id": id_,
+        "schema_version": 3,
+        "task": False,
+        **plain,
+        **roles,
+    }
 
 
 def clean():
     """Return solutions in which no rule is broken."""
     nb = new_notebook(metadata=notebooks.METADATA)
-    nb.cells.append(new_markdown_cell(
-        "# Solutions 1: doubling\n\nFour exercises, about 40 minutes.",
-        id="title",
-    ))
+    nb.cells.append(
+        new_markdown_cell(
+            "# Solutions 1: doubling\n\nFour exercises, about 40 minutes.",
+            id="title",
+        )
+    )
     kinds = ("on paper", "code", "prediction", "experiment")
     for number, kind in enumerate(kinds, start=1):
         name = kind.replace(" ", "-")
         nb.cells += [
             new_markdown_cell(
                 f"## {number}. Double it\n\n*★★ · {kind} · 10 minutes*\n\n"
-                "What is twice 2, and why?", id=name,
+                "What is twice 2, and why?",
+                id=name,
             ),
             new_code_cell(
                 "double = ...\n### BEGIN SOLUTION\ndouble = 4\n"
-                "### END SOLUTION", id=f"{name}-answer",
+                "### END SOLUTION",
+                id=f"{name}-answer",
                 metadata={
                     "nbgrader": nbgrader(f"{name}-answer", solution=True),
                     "tags": ["hide-input"],
@@ -41,14 +50,22 @@ def clean():
             ),
             new_code_cell(
                 "print(double)\n### BEGIN HIDDEN TESTS\nassert double == 4\n"
-                "### END HIDDEN TESTS", id=f"{name}-check",
-                metadata={"nbgrader": nbgrader(
-                    f"{name}-check", grade=True, locked=True, points=2)},
+                "### END HIDDEN TESTS",
+                id=f"{name}-check",
+                metadata={
+                    "nbgrader": nbgrader(
+                        f"{name}-check", grade=True, locked=True, points=2
+                    )
+                },
             ),
             new_markdown_cell(
                 ":::{dropdown} Solution\nBecause 2 + 2 is 4.\n:::",
-                id=f"{name}-why", metadata={"nbgrader": nbgrader(
-                    f"{name}-why", grade=True, solution=True, points=1)},
+                id=f"{name}-why",
+                metadata={
+                    "nbgrader": nbgrader(
+                        f"{name}-why", grade=True, solution=True, points=1
+                    )
+                },
             ),
         ]
     return nb
@@ -63,6 +80,7 @@ def source(id_, old, new):
         cell = find(nb, id_)
         assert old in cell.source
         cell.source = cell.source.replace(old, new)
+
     return change
 
 
@@ -82,41 +100,73 @@ def no_points(nb):
 def only_three(nb):
     # The code exercise goes, and its kind and number to another one.
     nb.cells = [c for c in nb.cells if not c.id.startswith("code")]
-    source("prediction", "3. Double it\n\n*★★ · prediction",
-           "2. Double it\n\n*★★ · code")(nb)
-    source("experiment", "4. Double it\n\n*★★ · experiment · 10",
-           "3. Double it\n\n*★★ · experiment · 20")(nb)
+    source(
+        "prediction",
+        "3. Double it\n\n*★★ · prediction",
+        "2. Double it\n\n*★★ · code",
+    )(nb)
+    source(
+        "experiment",
+        "4. Double it\n\n*★★ · experiment · 10",
+        "3. Double it\n\n*★★ · experiment · 20",
+    )(nb)
 
 
 FAULTS = {
     "title": (source("title", "Solutions 1: d", "D"), ["title: the title"]),
-    "minutes": (source("title", "40", "45"),
-                ["title: does not say 'about 40 minutes'"]),
-    "subtitle": (source("code", "★★", "medium"),
-                 ["code: an exercise starts with"]),
-    "numbers": (source("code", "## 2.", "## 5."),
-                ["notebook: the exercises are not numbered"]),
-    "kinds": (source("code", "· code ·", "· on paper ·"),
-              ["notebook: kinds lacking or unknown: ['code']"]),
-    "count": (only_three, ["notebook: 3 exercises",
-                           "notebook: kinds lacking or unknown"]),
+    "minutes": (
+        source("title", "40", "45"),
+        ["title: does not say 'about 40 minutes'"],
+    ),
+    "subtitle": (
+        source("code", "★★", "medium"),
+        ["code: an exercise starts with"],
+    ),
+    "numbers": (
+        source("code", "## 2.", "## 5."),
+        ["notebook: the exercises are not numbered"],
+    ),
+    "kinds": (
+        source("code", "· code ·", "· on paper ·"),
+        ["notebook: kinds lacking or unknown: ['code']"],
+    ),
+    "count": (
+        only_three,
+        ["notebook: 3 exercises", "notebook: kinds lacking or unknown"],
+    ),
     "points": (no_points, ["code: nothing in this exercise has points"]),
-    "grade id": (role("code-check", grade_id="other"),
-                 ["code-check: grade_id and id differ"]),
-    "graded without points": (role("code-check", points=0),
-                              ["code-check: is graded and has no points"]),
-    "open check": (role("code-check", locked=False),
-                   ["code-check: is neither the student's nor locked"]),
-    "no hidden test": (source("code-check", "HIDDEN", "OTHER"),
-                       ["code-check: has no ### BEGIN HIDDEN TESTS"]),
-    "no solution": (source("code-answer", "BEGIN SOLUTION", "SOLUTION"),
-                    ["code-answer: has no ### BEGIN SOLUTION"]),
-    "shown solution": (drop("code-answer", "tags"),
-                       ["code-answer: is not tagged hide-input"]),
-    "unnamed solution": (drop("code-answer", "mystnb"),
-                         ["code-answer: mystnb.code_prompt_show"]),
-    "open prose": (source("code-why", ":::{dropdown} Solution", "So: "),
-                   ["code-why: starts with :::{dropdown} Solution"]),
+    "grade id": (
+        role("code-check", grade_id="other"),
+        ["code-check: grade_id and id differ"],
+    ),
+    "graded without points": (
+        role("code-check", points=0),
+        ["code-check: is graded and has no points"],
+    ),
+    "open check": (
+        role("code-check", locked=False),
+        ["code-check: is neither the student's nor locked"],
+    ),
+    "no hidden test": (
+        source("code-check", "HIDDEN", "OTHER"),
+        ["code-check: has no ### BEGIN HIDDEN TESTS"],
+    ),
+    "no solution": (
+        source("code-answer", "BEGIN SOLUTION", "SOLUTION"),
+        ["code-answer: has no ### BEGIN SOLUTION"],
+    ),
+    "shown solution": (
+        drop("code-answer", "tags"),
+        ["code-answer: is not tagged hide-input"],
+    ),
+    "unnamed solution": (
+        drop("code-answer", "mystnb"),
+        ["code-answer: mystnb.code_prompt_show"],
+    ),
+    "open prose": (
+        source("code-why", ":::{dropdown} Solution", "So: "),
+        ["code-why: starts with :::{dropdown} Solution"],
+    ),
 }
 
 
@@ -135,8 +185,10 @@ def test_rule_catches_its_fault(change, messages):
 
 
 def test_chapter_with_an_exercise_in_it_breaks_a_rule():
-    assert "code-why: has nbgrader's metadata, which belongs to exercises" \
+    assert (
+        "code-why: has nbgrader's metadata, which belongs to exercises"
         in notebooks.beats(clean())
+    )
 
 
 def test_exercise_is_the_solutions_without_solutions():

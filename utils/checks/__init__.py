@@ -144,10 +144,15 @@ def is_stub(function):
     """Return whether `function` does nothing, as those handed out."""
     if not isinstance(function, types.FunctionType):
         return False
-    steps = [step for step in dis.get_instructions(function)
-             if step.opname not in ("RESUME", "RETURN_VALUE")]
+    steps = [
+        step
+        for step in dis.get_instructions(function)
+        if step.opname not in ("RESUME", "RETURN_VALUE")
+    ]
     return [(step.opname, step.argval) for step in steps] in (
-        [("LOAD_CONST", None)], [("RETURN_CONST", None)])
+        [("LOAD_CONST", None)],
+        [("RETURN_CONST", None)],
+    )
 
 
 def number(answer, name, what):
@@ -163,20 +168,29 @@ def number(answer, name, what):
     """
     value = array(answer, name, what)
     if value.ndim:
-        raise wrong(f"`{name}` should be one number.", what, shown(value),
-                    "take the one entry that was asked for.")
+        raise wrong(
+            f"`{name}` should be one number.",
+            what,
+            shown(value),
+            "take the one entry that was asked for.",
+        )
     if np.isnan(value):
-        raise wrong(f"`{name}` is not a number.", what, "nan",
-                    "nan comes from 0/0, from inf - inf and from 0 * inf: "
-                    "look for these.")
+        raise wrong(
+            f"`{name}` is not a number.",
+            what,
+            "nan",
+            "nan comes from 0/0, from inf - inf and from 0 * inf: "
+            "look for these.",
+        )
     return float(value)
 
 
 def array(answer, name, what, shape=None):
     """Return `answer` as a float array, of `shape` if one is given."""
     attempted(**{name: answer})
-    return _shaped(_numbers(answer, f"`{name}`", what), f"`{name}`", what,
-                   shape)
+    return _shaped(
+        _numbers(answer, f"`{name}`", what), f"`{name}`", what, shape
+    )
 
 
 def choice(answer, name, options):
@@ -184,27 +198,42 @@ def choice(answer, name, options):
     attempted(**{name: answer})
     wanted = " or ".join(map(repr, options))
     if not isinstance(answer, str):
-        raise wrong(f"`{name}` should be a text.", wanted, shown(answer),
-                    "write one of these, with its quotes.")
+        raise wrong(
+            f"`{name}` should be a text.",
+            wanted,
+            shown(answer),
+            "write one of these, with its quotes.",
+        )
     if answer.strip().lower() not in options:
-        raise wrong(f"`{name}` is none of the options.", wanted,
-                    shown(answer), "copy the option that you mean.")
+        raise wrong(
+            f"`{name}` is none of the options.",
+            wanted,
+            shown(answer),
+            "copy the option that you mean.",
+        )
     return answer.strip().lower()
 
 
 def _shaped(value, where, what, shape):
     if shape is not None and value.shape != tuple(shape):
-        raise wrong(where, f"{what} of shape {tuple(shape)}",
-                    f"shape {value.shape}",
-                    "compare the two shapes, step by step.")
+        raise wrong(
+            where,
+            f"{what} of shape {tuple(shape)}",
+            f"shape {value.shape}",
+            "compare the two shapes, step by step.",
+        )
     return value
 
 
 def _numbers(value, where, what):
     """Return `value` as a float array, or raise NotYet."""
     if type(value).__module__.partition(".")[0] == "torch":
-        raise wrong(f"{where} is not NumPy's.", what, "a torch tensor",
-                    "use NumPy here, or end with .numpy().")
+        raise wrong(
+            f"{where} is not NumPy's.",
+            what,
+            "a torch tensor",
+            "use NumPy here, or end with .numpy().",
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -212,10 +241,12 @@ def _numbers(value, where, what):
     except Exception:
         found = np.asarray(None)
     if found.dtype.kind not in "biuf":
-        raise wrong(f"{where} is not made of real numbers.", what,
-                    "complex numbers" if found.dtype.kind == "c"
-                    else shown(value),
-                    "real numbers, or an array of them, are wanted.")
+        raise wrong(
+            f"{where} is not made of real numbers.",
+            what,
+            "complex numbers" if found.dtype.kind == "c" else shown(value),
+            "real numbers, or an array of them, are wanted.",
+        )
     return found.astype(float)
 
 
@@ -232,21 +263,37 @@ def call(function, name, *arguments, what):
     attempted(**{name: function})
     where = _where(name, arguments)
     if not callable(function):
-        raise wrong(f"`{name}` should be a function.", "a function",
-                    shown(function), "write `def`, and do not call it.")
+        raise wrong(
+            f"`{name}` should be a function.",
+            "a function",
+            shown(function),
+            "write `def`, and do not call it.",
+        )
     copies = copy.deepcopy(arguments)
     try:
         value = _limited(function, copies)
     except _TooLong:
-        raise wrong(where, what, f"nothing within {SECONDS} seconds",
-                    "look for a loop that never ends.") from None
+        raise wrong(
+            where,
+            what,
+            f"nothing within {SECONDS} seconds",
+            "look for a loop that never ends.",
+        ) from None
     except (Exception, SystemExit) as error:
-        raise wrong(where, what, f"the error {_error(error)}",
-                    "call it yourself with this input.") from None
+        raise wrong(
+            where,
+            what,
+            f"the error {_error(error)}",
+            "call it yourself with this input.",
+        ) from None
     if not _same(copies, arguments):
-        raise wrong(where, "the input left as it was",
-                    "an input that changed", "work on a copy: x *= 2 and "
-                    "x[x < 0] = 0 write into what they were given.")
+        raise wrong(
+            where,
+            "the input left as it was",
+            "an input that changed",
+            "work on a copy: x *= 2 and "
+            "x[x < 0] = 0 write into what they were given.",
+        )
     if value is None:
         raise wrong(where, what, "None", "is there a `return`?")
     return value
@@ -256,8 +303,11 @@ def _error(error):
     text = str(error).splitlines()[:1]
     name = type(error).__name__
     # Other objects print their address, which is new in every run.
-    return f"{name}: {text[0][:100]}" if text and " at 0x" not in text[0] \
+    return (
+        f"{name}: {text[0][:100]}"
+        if text and " at 0x" not in text[0]
         else name
+    )
 
 
 def _same(one, other):
@@ -333,11 +383,19 @@ def results(function, name, *arguments, likes):
     values = call(function, name, *arguments, what=what)
     where = _where(name, arguments)
     if not isinstance(values, (tuple, list)) or len(values) != len(likes):
-        raise wrong(where, what, shown(values),
-                    f"return {', '.join(likes)}, in this order.")
+        raise wrong(
+            where,
+            what,
+            shown(values),
+            f"return {', '.join(likes)}, in this order.",
+        )
     return [
-        _shaped(_numbers(value, f"{part} of {where}", "an array"),
-                f"{part} of {where}", "an array", np.shape(like))
+        _shaped(
+            _numbers(value, f"{part} of {where}", "an array"),
+            f"{part} of {where}",
+            "an array",
+            np.shape(like),
+        )
         for value, (part, like) in zip(values, likes.items())
     ]
 
@@ -384,9 +442,12 @@ def agrees(answer, name, truth, inputs, misconceptions, hint, what="numbers"):
             break
     else:
         return
+
     def agrees_with(other):
-        return all(close(value, other(*arguments))
-                   for value, arguments in zip(got, inputs))
+        return all(
+            close(value, other(*arguments))
+            for value, arguments in zip(got, inputs)
+        )
 
     def slips_like(other):
         return close(value, other(*arguments))
@@ -394,8 +455,12 @@ def agrees(answer, name, truth, inputs, misconceptions, hint, what="numbers"):
     with np.errstate(all="ignore"):
         hint = hint_for(misconceptions, hint, slips_like)
         hint = hint_for(misconceptions, hint, agrees_with)
-    raise wrong(_where(name, arguments), shown(np.asarray(truth(*arguments))),
-                shown(value), hint)
+    raise wrong(
+        _where(name, arguments),
+        shown(np.asarray(truth(*arguments))),
+        shown(value),
+        hint,
+    )
 
 
 def equals(answer, name, truth, misconceptions, hint, what, **tolerance):
@@ -409,12 +474,21 @@ def equals(answer, name, truth, misconceptions, hint, what, **tolerance):
     else:
         value = number(answer, name, what)
     if not close(value, truth, **tolerance):
-        raise wrong(f"`{name}`", what, shown(value), hint_for(
-            misconceptions, hint,
-            lambda other: close(value, other, **tolerance)))
+        raise wrong(
+            f"`{name}`",
+            what,
+            shown(value),
+            hint_for(
+                misconceptions,
+                hint,
+                lambda other: close(value, other, **tolerance),
+            ),
+        )
 
 
 def hint_for(misconceptions, otherwise, agrees):
     """Return the first hint whose wrong answer `agrees`, or `otherwise`."""
-    return next((hint for hint, other in misconceptions.items()
-                 if agrees(other)), otherwise)
+    return next(
+        (hint for hint, other in misconceptions.items() if agrees(other)),
+        otherwise,
+    )

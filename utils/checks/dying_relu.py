@@ -24,33 +24,57 @@ def narrow(p_dead, p_second, zeros_third):
     """Exercise 1: three layers of two units, by hand."""
     attempted(p_dead=p_dead, p_second=p_second, zeros_third=zeros_third)
     what, near = "a number between 0 and 1, such as 0.25", {"atol": 0.003}
-    equals(p_dead, "p_dead", 37 / 64, {
-        "one dead layer is enough; that is the chance of three in a row.":
-            1 / 64,
-        "chances add up only if no two events happen together.": 3 / 4,
-        "that is the chance to be alive.": 27 / 64,
-        "the third layer is all zeros, too, if an earlier one is.": 1 / 4,
-        "that is the chance that the third layer is the *first* to die.":
-            9 / 64,
-        "both units of a layer must be 0: 1/4 for each layer, not 1/2.":
-            7 / 8,
-    }, "a layer after one that is alive dies with probability (1/2)^2; what "
-        "is the chance that none of the three does?", what, **near)
-    equals(p_second, "p_second", 3 / 16, {
-        "the first layer must be alive for that.": 1 / 4,
-        "that is the chance of two deaths; here the first layer lives.":
-            1 / 16,
-        "that counts the networks whose first layer is all zeros, too.":
-            7 / 16,
-    }, "alive after one layer, and then dead.", what, **near)
-    equals(zeros_third, "zeros_third", 23 / 32, {
-        "in a network whose second layer is dead all are zeros.": 1 / 2,
-        "the second layer is all zeros, too, if the first one is.": 5 / 8,
-        "that is the share of dead networks; those alive have zeros, too.":
-            37 / 64,
-        "a network whose third layer is alive has fewer than half: both at 0 "
-        "is excluded there.": 101 / 128,
-    }, "split by the second layer: dead or alive.", what, **near)
+    equals(
+        p_dead,
+        "p_dead",
+        37 / 64,
+        {
+            "one dead layer is enough; that is the chance of three in a row.": 1
+            / 64,
+            "chances add up only if no two events happen together.": 3 / 4,
+            "that is the chance to be alive.": 27 / 64,
+            "the third layer is all zeros, too, if an earlier one is.": 1 / 4,
+            "that is the chance that the third layer is the *first* to die.": 9
+            / 64,
+            "both units of a layer must be 0: 1/4 for each layer, not 1/2.": 7
+            / 8,
+        },
+        "a layer after one that is alive dies with probability (1/2)^2; what "
+        "is the chance that none of the three does?",
+        what,
+        **near,
+    )
+    equals(
+        p_second,
+        "p_second",
+        3 / 16,
+        {
+            "the first layer must be alive for that.": 1 / 4,
+            "that is the chance of two deaths; here the first layer lives.": 1
+            / 16,
+            "that counts the networks whose first layer is all zeros, too.": 7
+            / 16,
+        },
+        "alive after one layer, and then dead.",
+        what,
+        **near,
+    )
+    equals(
+        zeros_third,
+        "zeros_third",
+        23 / 32,
+        {
+            "in a network whose second layer is dead all are zeros.": 1 / 2,
+            "the second layer is all zeros, too, if the first one is.": 5 / 8,
+            "that is the share of dead networks; those alive have zeros, too.": 37
+            / 64,
+            "a network whose third layer is alive has fewer than half: both at 0 "
+            "is excluded there.": 101 / 128,
+        },
+        "split by the second layer: dead or alive.",
+        what,
+        **near,
+    )
     return "all three; a dead layer breaks the half of chapter 6."
 
 
@@ -58,22 +82,27 @@ NAMES = "relu", "relu6", "leaky_relu", "elu", "tanh", "sigmoid"
 # Each counter, what to do if it calls the unit alive, and if it is right.
 COUNTERS = {
     "never_positive": (
-        lambda a, slope: (a <= 0).all(), "all outputs must be 0 or less.",
+        lambda a, slope: (a <= 0).all(),
+        "all outputs must be 0 or less.",
         "for ReLU counter and definition agree; which function has a slope "
-        "where its outputs are negative?"),
+        "where its outputs are negative?",
+    ),
     "zero_mean": (
         lambda a, slope: a.mean() == 0,
         "outputs of both signs can cancel, if the function has both.",
-        "outputs that are all 0 have mean 0, but not they alone."),
+        "outputs that are all 0 have mean 0, but not they alone.",
+    ),
     "one_batch": (
         lambda a, slope: (slope[:32] == 0).all(),
         "the first 32 samples must have slope 0; only later ones may be on.",
-        "the batch is as it should be; let a later sample be on."),
+        "the batch is as it should be; let a later sample be on.",
+    ),
     "small_slope": (
         lambda a, slope: (abs(slope) < 0.001).all(),
         "far out on a smooth function the slope is small and not 0.",
         "here the slopes are exactly 0; do not go so far out, or take a "
-        "function without a flat part."),
+        "function without a flat part.",
+    ),
 }
 
 
@@ -86,34 +115,53 @@ def counters(never_positive, zero_mean, one_batch, small_slope, missed):
         calls_dead, if_alive, if_right = parts
         a, slope, got = _unit(answer, name)
         if not calls_dead(a, slope):
-            raise wrong(f"`{name}`", "a unit that this counter calls dead",
-                        got, if_alive)
+            raise wrong(
+                f"`{name}`",
+                "a unit that this counter calls dead",
+                got,
+                if_alive,
+            )
         if (slope == 0).all():
-            raise wrong(f"`{name}`", "a unit that is not dead", got,
-                        if_right)
+            raise wrong(f"`{name}`", "a unit that is not dead", got, if_right)
     a, slope, got = _unit(missed, "missed")
     if (slope != 0).any():
-        raise wrong("`missed`", "a dead unit, all slopes exactly 0", got,
-                    "small is not 0; these slopes are rounded to 0 farther "
-                    "out than torch's. Or is a function exactly flat?"
-                    if (abs(slope) < 0.001).all() else
-                    "where is one of the functions exactly flat?")
+        raise wrong(
+            "`missed`",
+            "a dead unit, all slopes exactly 0",
+            got,
+            "small is not 0; these slopes are rounded to 0 farther "
+            "out than torch's. Or is a function exactly flat?"
+            if (abs(slope) < 0.001).all()
+            else "where is one of the functions exactly flat?",
+        )
     if (a <= 0).all():
-        raise wrong("`missed`", "a unit with an output above 0", got,
-                    "a function can be flat on the right, too.")
+        raise wrong(
+            "`missed`",
+            "a unit with an output above 0",
+            got,
+            "a function can be flat on the right, too.",
+        )
     return "all five; only slopes over all samples tell."
 
 
 def _unit(answer, name):
     """Return outputs, slopes, and both as a text."""
     if not isinstance(answer, (tuple, list)) or len(answer) != 2:
-        raise wrong(f"`{name}`", "a pair such as (\"relu\", [-1, 2])",
-                    shown(answer), "write a name, a comma and a list.")
+        raise wrong(
+            f"`{name}`",
+            'a pair such as ("relu", [-1, 2])',
+            shown(answer),
+            "write a name, a comma and a list.",
+        )
     f = act.ACTIVATIONS[choice(answer[0], f"{name}[0]", NAMES)]
     z = array(answer[1], f"{name}[1]", "a list such as [-1, 2]")
     if z.ndim != 1 or z.size == 0 or not np.isfinite(z).all():
-        raise wrong(f"`{name}[1]`", "a list of numbers such as [-1, 2]",
-                    shown(z), "one finite number for each sample.")
+        raise wrong(
+            f"`{name}[1]`",
+            "a list of numbers such as [-1, 2]",
+            shown(z),
+            "one finite number for each sample.",
+        )
     a, slope = f(z), f.derivative(z)
     return a, slope, f"outputs {shown(a)}, slopes {shown(slope)}"
 
@@ -136,24 +184,34 @@ def kill(killing_rate):
     what = "a rate such as 0.1"
     rate = number(killing_rate, "killing_rate", what)
     if not 0 < rate < np.inf:
-        raise wrong("`killing_rate`", what, shown(rate),
-                    "a learning rate is positive and finite.")
+        raise wrong(
+            "`killing_rate`",
+            what,
+            shown(rate),
+            "a learning rate is positive and finite.",
+        )
     with np.errstate(all="ignore"):
-        z, smaller = (_descend(X, X / 4, 1.0, 0.0, r, 1)
-                      for r in (rate, 0.99 * rate))
+        z, smaller = (
+            _descend(X, X / 4, 1.0, 0.0, r, 1) for r in (rate, 0.99 * rate)
+        )
     on = X[z > 1e-9]
     if len(on):
         raise wrong(
-            f"one step at the rate {shown(rate)}", "no sample on",
-            f"pre-activations {shown(z.round(6) + 0)}", "the unit is dead "
-            f"only when no sample is on; x = {shown(on[-1])} still is.")
+            f"one step at the rate {shown(rate)}",
+            "no sample on",
+            f"pre-activations {shown(z.round(6) + 0)}",
+            "the unit is dead "
+            f"only when no sample is on; x = {shown(on[-1])} still is.",
+        )
     if (smaller <= 0).all():
         raise wrong(
-            "`killing_rate`", "the smallest rate that kills",
+            "`killing_rate`",
+            "the smallest rate that kills",
             f"{shown(rate)}, and {shown(0.99 * rate)} kills, too",
             "w need not be negative: the step lowers b as well."
-            if close(rate, 2 / 7, atol=0.005) else
-            "write z after the step for each x, as a function of the rate.")
+            if close(rate, 2 / 7, atol=0.005)
+            else "write z after the step for each x, as a function of the rate.",
+        )
     return "at this rate x = 3, the last sample that was on, is at z = 0."
 
 
@@ -166,43 +224,72 @@ def revive(x_new, y_new):
     at = -0.75 * x - 0.75
     where = f"the sample ({shown(x)}, {shown(y)})"
     if max(abs(x), abs(y)) > 20:
-        raise wrong(where, "numbers between -20 and 20",
-                    shown(max(x, y, key=abs)), "smaller ones will do.")
+        raise wrong(
+            where,
+            "numbers between -20 and 20",
+            shown(max(x, y, key=abs)),
+            "smaller ones will do.",
+        )
     if at <= 0:
-        raise wrong(where, "a sample that the dead unit is on for",
-                    f"its pre-activation is {shown(at)}",
-                    "the unit is off for it, too, and gets no gradient, "
-                    "whatever the target.")
+        raise wrong(
+            where,
+            "a sample that the dead unit is on for",
+            f"its pre-activation is {shown(at)}",
+            "the unit is off for it, too, and gets no gradient, "
+            "whatever the target.",
+        )
     z = _descend(np.append(X, x), np.append(X / 4, y), -0.75, -0.75, 0.1, 100)
     if (z <= 0).all():
         raise wrong(
-            f"100 steps with {where}", "x = 1, 2 or 3 on",
+            f"100 steps with {where}",
+            "x = 1, 2 or 3 on",
             f"pre-activations {shown(z)}",
             "the unit's output is your target already, so the gradient is 0."
-            if close(y, at) else
-            "the unit learns your sample and stays dead on the others: its "
+            if close(y, at)
+            else "the unit learns your sample and stays dead on the others: its "
             "target pulls z up there, and so down on the other side."
-            if y > at else
-            "the right way, but the steps are too short: the unit fits your "
-            "sample, or falls silent on it, before x = 3 is on.")
+            if y > at
+            else "the right way, but the steps are too short: the unit fits your "
+            "sample, or falls silent on it, before x = 3 is on.",
+        )
     return f"the pre-activations of x = 1, 2, 3 are {shown(z.round(2))}."
 
 
 @checker
 def back(decay_both, decay_weights, frozen_below, one_neighbour):
     """Exercise 4: predict which dead units can come back."""
-    answers = {"decay_both": decay_both, "decay_weights": decay_weights,
-               "frozen_below": frozen_below, "one_neighbour": one_neighbour}
+    answers = {
+        "decay_both": decay_both,
+        "decay_weights": decay_weights,
+        "frozen_below": frozen_below,
+        "one_neighbour": one_neighbour,
+    }
     attempted(**answers)
-    for (name, answer), (truth, hint) in zip(answers.items(), (
-            ("no", "one factor for weights and bias is one factor for z: "
-             "can it change the sign?"),
-            ("yes", "no gradient is needed here: where does z go when the "
-             "weights go to 0?"),
-            ("no", "living neighbours do not move what enters this unit; "
-             "who does?"),
-            ("yes", "one living unit is enough to send a gradient to the "
-             "first layer; whose inputs does that move?"))):
+    for (name, answer), (truth, hint) in zip(
+        answers.items(),
+        (
+            (
+                "no",
+                "one factor for weights and bias is one factor for z: "
+                "can it change the sign?",
+            ),
+            (
+                "yes",
+                "no gradient is needed here: where does z go when the "
+                "weights go to 0?",
+            ),
+            (
+                "no",
+                "living neighbours do not move what enters this unit; "
+                "who does?",
+            ),
+            (
+                "yes",
+                "one living unit is enough to send a gradient to the "
+                "first layer; whose inputs does that move?",
+            ),
+        ),
+    ):
         got = choice(answer, name, ("yes", "no"))
         if got != truth:
             raise wrong(f"`{name}`", "the other answer", repr(got), hint)
@@ -219,23 +306,37 @@ def bare(answer):
         torch.manual_seed(0)
         network = call(answer, "build_bare", what="an nn.Module")
     if not isinstance(network, nn.Sequential):
-        raise wrong("build_bare()", "an nn.Sequential", shown(network),
-                    "return the network itself, as `build` does.")
+        raise wrong(
+            "build_bare()",
+            "an nn.Sequential",
+            shown(network),
+            "return the network itself, as `build` does.",
+        )
     got = list(map(repr, network))
-    wanted = [repr(part) for sizes in ((64, 32), (32, 32), (32, 32), (32, 10))
-              for part in (nn.Linear(*sizes, bias=False), nn.ReLU())][:-1]
+    wanted = [
+        repr(part)
+        for sizes in ((64, 32), (32, 32), (32, 32), (32, 10))
+        for part in (nn.Linear(*sizes, bias=False), nn.ReLU())
+    ][:-1]
     if got != wanted:
         raise wrong(
-            "the modules of build_bare()", ", ".join(wanted), ", ".join(got),
+            "the modules of build_bare()",
+            ", ".join(wanted),
+            ", ".join(got),
             "a bias that starts at 0, or gets no gradient, is still there; "
             "nn.Linear(..., bias=False) makes none."
-            if "bias=True" in str(got) else
-            "copy `build`, and change the biases only.")
+            if "bias=True" in str(got)
+            else "copy `build`, and change the biases only.",
+        )
     spread = network[0].weight.std().item()
     if not close(spread, (2 / 64) ** 0.5, rtol=0.1):
-        raise wrong("the standard deviation of the first weights",
-                    "about 0.177", f"{spread:.3f}", "a control changes one "
-                    "thing: keep He's weights, nn.init.kaiming_normal_.")
+        raise wrong(
+            "the standard deviation of the first weights",
+            "about 0.177",
+            f"{spread:.3f}",
+            "a control changes one "
+            "thing: keep He's weights, nn.init.kaiming_normal_.",
+        )
     return "the same network, and no bias to drive down."
 
 
@@ -251,30 +352,44 @@ def centre(answer):
     likes = {"the training images": x_train, "the test images": x_test}
     got = results(answer, "centre", x_train, x_test, likes=likes)
     hints = {
-        "the images have become smaller; the factor is missing.":
-            (small, small_test),
-        "a factor changes the mean square by its own square: take the root.":
-            (small * grow**2, small_test * grow**2),
+        "the images have become smaller; the factor is missing.": (
+            small,
+            small_test,
+        ),
+        "a factor changes the mean square by its own square: take the root.": (
+            small * grow**2,
+            small_test * grow**2,
+        ),
         "the mean square is not the variance: before, the offset counted in "
-        "it.": tuple(part * x_train.std() / small.std()
-                     for part in (small, small_test)),
+        "it.": tuple(
+            part * x_train.std() / small.std() for part in (small, small_test)
+        ),
         "the test images get the factor, too.": (truth[0], small_test),
         "the test images get the mean of the *training* images: networks do "
-        "not know the test images.":
-            (truth[0], (x_test - x_test.mean(axis=0)) * grow),
-        "one factor for all pixels, not one for each.":
-            (small / x_train.std(axis=0), small_test / x_train.std(axis=0)),
+        "not know the test images.": (
+            truth[0],
+            (x_test - x_test.mean(axis=0)) * grow,
+        ),
+        "one factor for all pixels, not one for each.": (
+            small / x_train.std(axis=0),
+            small_test / x_train.std(axis=0),
+        ),
     }
     for name, one, other in zip(likes, got, truth):
         if not close(one, other):
             offset = not close(one.mean(axis=0), 0) and one is got[0]
             raise wrong(
                 f"{name} of centre({shown(x_train)}, {shown(x_test)})",
-                shown(other), shown(one),
+                shown(other),
+                shown(one),
                 "over the training images each pixel must have mean 0: take "
                 "the mean of each pixel, not of each image or of all."
-                if offset else hint_for(
-                    hints, "one mean for each pixel, one factor for all; "
+                if offset
+                else hint_for(
+                    hints,
+                    "one mean for each pixel, one factor for all; "
                     "both from the training images.",
-                    lambda way: all(map(close, got, way))))
+                    lambda way: all(map(close, got, way)),
+                ),
+            )
     return "no common offset, and the size of before."

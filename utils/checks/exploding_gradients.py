@@ -23,31 +23,55 @@ def valley(largest_rate, factors, best_rate):
     """Exercise 1: rates for a loss with two curvatures."""
     attempted(largest_rate=largest_rate, factors=factors, best_rate=best_rate)
     rate = "a rate such as 0.25"
-    equals(largest_rate, "largest_rate", 2 / 25, {
-        "that is the limit of the flat direction; the steep one decides.": 2,
-        "at 1 / curvature a direction is done in one step; it takes twice "
-        "that to diverge.": 1 / 25,
-        "the directions do not share a curvature: each has its limit.":
-            2 / 26,
-    }, "w_2 is multiplied by 1 - 25 rate; when is that between -1 and 1?",
-        rate, rtol=1e-3)
+    equals(
+        largest_rate,
+        "largest_rate",
+        2 / 25,
+        {
+            "that is the limit of the flat direction; the steep one decides.": 2,
+            "at 1 / curvature a direction is done in one step; it takes twice "
+            "that to diverge.": 1 / 25,
+            "the directions do not share a curvature: each has its limit.": 2
+            / 26,
+        },
+        "w_2 is multiplied by 1 - 25 rate; when is that between -1 and 1?",
+        rate,
+        rtol=1e-3,
+    )
     pair = "two numbers such as [0.5, -2]"
-    equals(factors, "factors", [0.9, -1.5], {
-        "the signs count: w_2 jumps from side to side.": [0.9, 1.5],
-        "w_1 comes first.": [-1.5, 0.9],
-        "those are the changes; a factor is 1 minus that.": [0.1, 2.5],
-        "the gradient is subtracted: 1 - rate * curvature.": [1.1, 3.5],
-        "the gradient of 25 w^2 / 2 is 25 w, not 12.5 w.": [0.95, -0.25],
-        "the gradient of 25 w^2 / 2 is 25 w, not 50 w.": [0.8, -4],
-    }, "write down w - rate * gradient for each, and divide by w.", pair)
-    equals(best_rate, "best_rate", 1 / 13, {
-        "that ends the steep direction at once, and w_1 shrinks by 24/25 "
-        "only: a little more is faster.": 1 / 25,
-        "at the limit w_2 does not shrink at all.": 2 / 25,
-        "the mean of the two limits is beyond the smaller one.":
-            (2 + 2 / 25) / 2,
-    }, "a larger rate helps w_1 and, from 1/25 on, harms w_2: when are both "
-        "factors of the same size?", rate, rtol=3e-3)
+    equals(
+        factors,
+        "factors",
+        [0.9, -1.5],
+        {
+            "the signs count: w_2 jumps from side to side.": [0.9, 1.5],
+            "w_1 comes first.": [-1.5, 0.9],
+            "those are the changes; a factor is 1 minus that.": [0.1, 2.5],
+            "the gradient is subtracted: 1 - rate * curvature.": [1.1, 3.5],
+            "the gradient of 25 w^2 / 2 is 25 w, not 12.5 w.": [0.95, -0.25],
+            "the gradient of 25 w^2 / 2 is 25 w, not 50 w.": [0.8, -4],
+        },
+        "write down w - rate * gradient for each, and divide by w.",
+        pair,
+    )
+    equals(
+        best_rate,
+        "best_rate",
+        1 / 13,
+        {
+            "that ends the steep direction at once, and w_1 shrinks by 24/25 "
+            "only: a little more is faster.": 1 / 25,
+            "at the limit w_2 does not shrink at all.": 2 / 25,
+            "the mean of the two limits is beyond the smaller one.": (
+                2 + 2 / 25
+            )
+            / 2,
+        },
+        "a larger rate helps w_1 and, from 1/25 on, harms w_2: when are both "
+        "factors of the same size?",
+        rate,
+        rtol=3e-3,
+    )
     return "the limit is the steep direction's, the best rate a compromise."
 
 
@@ -63,10 +87,12 @@ GRADIENTS = [
 
 def _scaled(norm, least=1.0):
     """Return a way to clip that takes `norm` for the norm."""
+
     def way(gradients, max_norm):
         every = np.concatenate([g.ravel() for g in gradients])
         factor = np.float64(max_norm) / norm(every, gradients)
         return [g * min(least, factor) for g in gradients]
+
     return way
 
 
@@ -76,28 +102,35 @@ def _exact(every, _):
 
 WAYS = {
     "3e200 squared overflows: the norm became inf, and the step 0. Divide by "
-    "the largest entry before you square.":
-        _scaled(lambda every, _: np.sqrt(np.sum(every**2))),
+    "the largest entry before you square.": _scaled(
+        lambda every, _: np.sqrt(np.sum(every**2))
+    ),
     "that cuts each element and changes the direction; scale all of them by "
-    "one factor.":
-        lambda gradients, m: [np.clip(g, -m, m) for g in gradients],
+    "one factor.": lambda gradients, m: [np.clip(g, -m, m) for g in gradients],
     "each array has its own norm there; the norm is that of all arrays "
     "together.": lambda gradients, m: [
-        _scaled(_exact)([g], m)[0] for g in gradients],
-    "a gradient below the threshold stays as it is, not scaled up to it.":
-        _scaled(_exact, math.inf),
-    "that divides by the squared norm: a root is missing.":
-        _scaled(lambda every, _: every @ every),
-    "that divides by the largest entry, which is not the norm.":
-        _scaled(lambda every, _: abs(every).max()),
-    "norms do not add up; their squares do.":
-        _scaled(lambda _, gradients: sum(map(np.linalg.norm, gradients))),
+        _scaled(_exact)([g], m)[0] for g in gradients
+    ],
+    "a gradient below the threshold stays as it is, not scaled up to it.": _scaled(
+        _exact, math.inf
+    ),
+    "that divides by the squared norm: a root is missing.": _scaled(
+        lambda every, _: every @ every
+    ),
+    "that divides by the largest entry, which is not the norm.": _scaled(
+        lambda every, _: abs(every).max()
+    ),
+    "norms do not add up; their squares do.": _scaled(
+        lambda _, gradients: sum(map(np.linalg.norm, gradients))
+    ),
     "that divides by the sum of the entries' sizes; the norm is the root of "
     "the sum of squares.": _scaled(lambda every, _: abs(every).sum()),
-    "that has the norm 1; the norm should be max_norm.":
-        lambda gradients, _: _scaled(_exact)(gradients, 1.0),
-    "its norm is above the threshold, so it has to become smaller.":
-        lambda gradients, _: gradients,
+    "that has the norm 1; the norm should be max_norm.": lambda gradients, _: (
+        _scaled(_exact)(gradients, 1.0)
+    ),
+    "its norm is above the threshold, so it has to become smaller.": lambda gradients, _: (
+        gradients
+    ),
 }
 
 
@@ -113,44 +146,78 @@ def clip(answer):
 
 def _clips(answer, gradients, max_norm):
     truth = _scaled(_exact)(gradients, max_norm)
-    got = results(answer, "clip", gradients, max_norm,
-                  likes=dict(zip(("first", "second"), truth)))
+    got = results(
+        answer,
+        "clip",
+        gradients,
+        max_norm,
+        likes=dict(zip(("first", "second"), truth)),
+    )
     if not all(map(close, got, truth)):
         if any(np.isnan(g).any() for g in got):
             hint = "nan comes from 0 / 0 and from inf * 0: look for these."
         else:
             hint = hint_for(
-                WAYS, "one norm over all arrays, and one factor, at most 1.",
-                lambda way: all(map(close, got, way(gradients, max_norm))))
-        raise wrong(f"clip({shown(gradients)}, {shown(max_norm)})",
-                    shown(truth), shown(got), hint)
+                WAYS,
+                "one norm over all arrays, and one factor, at most 1.",
+                lambda way: all(map(close, got, way(gradients, max_norm))),
+            )
+        raise wrong(
+            f"clip({shown(gradients)}, {shown(max_norm)})",
+            shown(truth),
+            shown(got),
+            hint,
+        )
 
 
 @checker
 def total(plain_factor, clipped_factor, small_factor):
     """Exercise 3: predict what a sum in place of a mean does to a step."""
-    attempted(plain_factor=plain_factor, clipped_factor=clipped_factor,
-              small_factor=small_factor)
+    attempted(
+        plain_factor=plain_factor,
+        clipped_factor=clipped_factor,
+        small_factor=small_factor,
+    )
     what = "a factor such as 1.5"
-    equals(plain_factor, "plain_factor", 32, {
-        "a constant factor in the loss is one in the gradient, too.": 1,
-        "the mean is the sum divided by 32, so the sum is larger.": 1 / 32,
-        "the gradients of the images are added, not their squares.":
-            32**0.5,
-    }, "the step is rate times gradient; by how much has it grown?", what)
-    equals(clipped_factor, "clipped_factor", 1, {
-        "the norm grows from 2 to 64, and both are cut to 1.": 32,
-        "the step was clipped before the mistake, too.": 2,
-        "that is the gradient's new norm; it is cut to 1.": 64,
-        "it is cut to the threshold, not below it.": 1 / 32,
-    }, "how long is the step before, and how long after?", what)
-    equals(small_factor, "small_factor", 5, {
-        "6.4 is the new norm, and that is above the threshold.": 6.4,
-        "the new norm, 6.4, is cut to 1.": 32,
-        "a norm of 0.2 was below the threshold, so it was not cut before.":
-            1,
-        "the step gets longer, not shorter.": 0.2,
-    }, "which of the two steps is clipped, the one before or after?", what)
+    equals(
+        plain_factor,
+        "plain_factor",
+        32,
+        {
+            "a constant factor in the loss is one in the gradient, too.": 1,
+            "the mean is the sum divided by 32, so the sum is larger.": 1 / 32,
+            "the gradients of the images are added, not their squares.": 32
+            ** 0.5,
+        },
+        "the step is rate times gradient; by how much has it grown?",
+        what,
+    )
+    equals(
+        clipped_factor,
+        "clipped_factor",
+        1,
+        {
+            "the norm grows from 2 to 64, and both are cut to 1.": 32,
+            "the step was clipped before the mistake, too.": 2,
+            "that is the gradient's new norm; it is cut to 1.": 64,
+            "it is cut to the threshold, not below it.": 1 / 32,
+        },
+        "how long is the step before, and how long after?",
+        what,
+    )
+    equals(
+        small_factor,
+        "small_factor",
+        5,
+        {
+            "6.4 is the new norm, and that is above the threshold.": 6.4,
+            "the new norm, 6.4, is cut to 1.": 32,
+            "a norm of 0.2 was below the threshold, so it was not cut before.": 1,
+            "the step gets longer, not shorter.": 0.2,
+        },
+        "which of the two steps is clipped, the one before or after?",
+        what,
+    )
     return "what is clipped before and after does not change."
 
 
@@ -159,15 +226,31 @@ ONCE = "moved / norm is 1/8 in all rows but one"
 LEFT = "moved / norm leaves 1/8 and does not come back"
 ALWAYS = "moved / norm is 1/8 in every row"
 RECORDS = {
-    "a": ("weight", {
-        "image": ONCE + ": there something moved that the gradient did not.",
-        "rate": ONCE + "; a rate raised for good would keep it away."}, 3),
-    "b": ("image", {
-        "weight": ALWAYS + ": nothing but the gradient moved the weights.",
-        "rate": ALWAYS + ", which is the old rate."}, 2),
-    "c": ("rate", {
-        "image": LEFT + "; an image changes norm and moved alike.",
-        "weight": LEFT + "; one weight would be overwritten once."}, 4),
+    "a": (
+        "weight",
+        {
+            "image": ONCE
+            + ": there something moved that the gradient did not.",
+            "rate": ONCE + "; a rate raised for good would keep it away.",
+        },
+        3,
+    ),
+    "b": (
+        "image",
+        {
+            "weight": ALWAYS + ": nothing but the gradient moved the weights.",
+            "rate": ALWAYS + ", which is the old rate.",
+        },
+        2,
+    ),
+    "c": (
+        "rate",
+        {
+            "image": LEFT + "; an image changes norm and moved alike.",
+            "weight": LEFT + "; one weight would be overwritten once.",
+        },
+        4,
+    ),
 }
 
 
@@ -177,19 +260,32 @@ def patients(*answers):
     causes = dict(zip(RECORDS, answers[::2]))
     steps = dict(zip(RECORDS, answers[1::2]))
     for name in RECORDS:
-        attempted(**{f"cause_{name}": causes[name],
-                     f"step_{name}": steps[name]})
+        attempted(
+            **{f"cause_{name}": causes[name], f"step_{name}": steps[name]}
+        )
     for name, (truth, hints, step) in RECORDS.items():
-        cause = choice(causes[name], f"cause_{name}",
-                       ("image", "rate", "weight"))
+        cause = choice(
+            causes[name], f"cause_{name}", ("image", "rate", "weight")
+        )
         if cause != truth:
-            raise wrong(f"`cause_{name}`", "the cause that fits all rows",
-                        repr(cause), hints[cause])
-        equals(steps[name], f"step_{name}", step, {
-            "that row has the first conspicuous loss; what is odd in the row "
-            "above it?": step + 1,
-        }, "divide moved by norm in each row, and look for the first jump, "
-            "of that or of the norm.", "the number of a row such as 1")
+            raise wrong(
+                f"`cause_{name}`",
+                "the cause that fits all rows",
+                repr(cause),
+                hints[cause],
+            )
+        equals(
+            steps[name],
+            f"step_{name}",
+            step,
+            {
+                "that row has the first conspicuous loss; what is odd in the row "
+                "above it?": step + 1,
+            },
+            "divide moved by norm in each row, and look for the first jump, "
+            "of that or of the norm.",
+            "the number of a row such as 1",
+        )
     return "moved / norm tells what moved the weights."
 
 
@@ -205,25 +301,41 @@ def _lengths(norms, rates, max_norm):
 @checker
 def mean_length(answer):
     """Exercise 5: how long the steps are, clipped or not."""
-    agrees(answer, "mean_length", _lengths, [
-        (NORMS, RATES, 1.0), (NORMS, RATES, math.inf),
-        (np.repeat(NORMS, 2, axis=1), RATES, 0.1)], {
-        "norms are those before clipping: cut them at max_norm.":
-            lambda n, r, m: _lengths(n, r, math.inf),
-        "the rate is missing: a step is rate times gradient.":
-            lambda n, r, m: _lengths(n, 1, m),
-        "steps below the threshold are not clipped, and shorter.":
-            lambda n, r, m: m * r,
-        "clip the gradient, then multiply by the rate; not the other way "
-        "round.": lambda n, r, m: np.minimum(n * r, m).mean(axis=(0, 1)),
-        "cut each norm first, then take the mean.":
-            lambda n, r, m: np.minimum(n.mean(axis=(0, 1)), m) * r,
-        "that is the median.": lambda n, r, m: np.median(
-            np.minimum(n, m) * r, axis=(0, 1)),
-        "that is the sum; divide by the number of steps and seeds.":
-            lambda n, r, m: (np.minimum(n, m) * r).sum(axis=(0, 1)),
-    }, "min(norm, max_norm) times the rate, then the mean over the first two "
-        "axes.", "a length for each rate")
+    agrees(
+        answer,
+        "mean_length",
+        _lengths,
+        [
+            (NORMS, RATES, 1.0),
+            (NORMS, RATES, math.inf),
+            (np.repeat(NORMS, 2, axis=1), RATES, 0.1),
+        ],
+        {
+            "norms are those before clipping: cut them at max_norm.": lambda n, r, m: (
+                _lengths(n, r, math.inf)
+            ),
+            "the rate is missing: a step is rate times gradient.": lambda n, r, m: (
+                _lengths(n, 1, m)
+            ),
+            "steps below the threshold are not clipped, and shorter.": lambda n, r, m: (
+                m * r
+            ),
+            "clip the gradient, then multiply by the rate; not the other way "
+            "round.": lambda n, r, m: np.minimum(n * r, m).mean(axis=(0, 1)),
+            "cut each norm first, then take the mean.": lambda n, r, m: (
+                np.minimum(n.mean(axis=(0, 1)), m) * r
+            ),
+            "that is the median.": lambda n, r, m: np.median(
+                np.minimum(n, m) * r, axis=(0, 1)
+            ),
+            "that is the sum; divide by the number of steps and seeds.": lambda n, r, m: (
+                (np.minimum(n, m) * r).sum(axis=(0, 1))
+            ),
+        },
+        "min(norm, max_norm) times the rate, then the mean over the first two "
+        "axes.",
+        "a length for each rate",
+    )
     return "each norm cut first, then the rate, then the mean."
 
 
@@ -232,20 +344,30 @@ def control(clipped, answer):
     """Exercise 5: plain training with steps of the same length."""
     attempted(clipped=clipped, control=answer)
     if type(answer).__name__ != "TrainingResult":
-        raise wrong("`control`", "what train(rate) returns", shown(answer),
-                    "such as control = train(1 / 4).")
+        raise wrong(
+            "`control`",
+            "what train(rate) returns",
+            shown(answer),
+            "such as control = train(1 / 4).",
+        )
     if answer.gradient_norm.shape != clipped.gradient_norm.shape:
-        raise wrong("the steps, seeds and rates of `control`",
-                    shown(clipped.gradient_norm.shape),
-                    shown(answer.gradient_norm.shape),
-                    "use train(rate) as it is, with one rate.")
+        raise wrong(
+            "the steps, seeds and rates of `control`",
+            shown(clipped.gradient_norm.shape),
+            shown(answer.gradient_norm.shape),
+            "use train(rate) as it is, with one rate.",
+        )
     target, length = (
         float(_lengths(r.gradient_norm, r.learning_rates, max_norm)[0])
-        for r, max_norm in ((clipped, 0.1), (answer, math.inf)))
+        for r, max_norm in ((clipped, 0.1), (answer, math.inf))
+    )
     if not 0.9 < length / target < 1.1:
-        raise wrong("the mean length of a step of `control`",
-                    f"{0.9 * target:.2g} to {1.1 * target:.2g}",
-                    f"{length:.3g}", "the steps are too "
-                    f"{'short' if length < target else 'long'}: take another "
-                    "rate; the length grows with it, if not in proportion.")
+        raise wrong(
+            "the mean length of a step of `control`",
+            f"{0.9 * target:.2g} to {1.1 * target:.2g}",
+            f"{length:.3g}",
+            "the steps are too "
+            f"{'short' if length < target else 'long'}: take another "
+            "rate; the length grows with it, if not in proportion.",
+        )
     return "plain steps, as long as the clipped ones."

@@ -22,32 +22,53 @@ def ninety(b, zeros_dim, zeros_doubled):
     """Exercise 1: a bias for 90 % zeros, and what else moves the share."""
     attempted(b=b, zeros_dim=zeros_dim, zeros_doubled=zeros_doubled)
     share = "a share such as 0.25"
-    equals(b, "b", -2.56, {
-        "a positive bias lifts z, and that makes fewer zeros.": 2.56,
-        "that is b in units of sigma; which sigma has this image?": -1.28,
-        "that is the variance; the formula takes sigma, its root.": -5.12,
-        "|x| is not sigma yet: sigma = sqrt(2/32) |x|.": -10.24,
-        "-b / sigma is 1.28: solve this for b once more.": -0.64,
-        "that makes 95 % zeros: in which column is Phi(t) = 0.900?": -3.28,
-    }, "solve Phi(-b / sigma) = 0.9, with sigma = sqrt(2/32) |x|.",
-        "a bias such as 0.5", atol=0.021)
-    equals(zeros_dim, "zeros_dim", 0.995, {
-        "the bias is the same; sigma is not.": 0.9,
-        "a smaller sigma makes the same bias weigh more, not less.": 0.739,
-        "half of x is half of sigma, and a quarter of the variance.": 1,
-        "that is the share that is on.": 0.005,
-        "in percent; a share lies between 0 and 1.": 99.5,
-    }, "how long is x / 2, and what is -b / sigma then?", share, atol=0.002)
-    equals(zeros_doubled, "zeros_doubled", 0.739, {
-        "a factor cancels only where the bias is 0, or is doubled too.": 0.9,
-        "larger weights make the same bias weigh less, not more.": 0.995,
-        "it moves towards one half, and gets there only without a bias.":
-            0.5,
-        "twice the weights is twice sigma, four times the variance.": 0.626,
-        "that is the share that is on.": 0.261,
-        "in percent; a share lies between 0 and 1.": 73.9,
-    }, "what does doubling do to sigma, and what is -b / sigma then?",
-        share, atol=0.002)
+    equals(
+        b,
+        "b",
+        -2.56,
+        {
+            "a positive bias lifts z, and that makes fewer zeros.": 2.56,
+            "that is b in units of sigma; which sigma has this image?": -1.28,
+            "that is the variance; the formula takes sigma, its root.": -5.12,
+            "|x| is not sigma yet: sigma = sqrt(2/32) |x|.": -10.24,
+            "-b / sigma is 1.28: solve this for b once more.": -0.64,
+            "that makes 95 % zeros: in which column is Phi(t) = 0.900?": -3.28,
+        },
+        "solve Phi(-b / sigma) = 0.9, with sigma = sqrt(2/32) |x|.",
+        "a bias such as 0.5",
+        atol=0.021,
+    )
+    equals(
+        zeros_dim,
+        "zeros_dim",
+        0.995,
+        {
+            "the bias is the same; sigma is not.": 0.9,
+            "a smaller sigma makes the same bias weigh more, not less.": 0.739,
+            "half of x is half of sigma, and a quarter of the variance.": 1,
+            "that is the share that is on.": 0.005,
+            "in percent; a share lies between 0 and 1.": 99.5,
+        },
+        "how long is x / 2, and what is -b / sigma then?",
+        share,
+        atol=0.002,
+    )
+    equals(
+        zeros_doubled,
+        "zeros_doubled",
+        0.739,
+        {
+            "a factor cancels only where the bias is 0, or is doubled too.": 0.9,
+            "larger weights make the same bias weigh less, not more.": 0.995,
+            "it moves towards one half, and gets there only without a bias.": 0.5,
+            "twice the weights is twice sigma, four times the variance.": 0.626,
+            "that is the share that is on.": 0.261,
+            "in percent; a share lies between 0 and 1.": 73.9,
+        },
+        "what does doubling do to sigma, and what is -b / sigma then?",
+        share,
+        atol=0.002,
+    )
     return "all three; only -b / sigma counts."
 
 
@@ -73,30 +94,48 @@ def _starts(a):
 
 
 FORMATS = {
-    "coo": ((8,), {
-        "a value needs two numbers to say where it is: row and column.":
-            _bytes(4),
-    }),
-    "short": ((1, _starts), {
-        "the row starts are missing.": _bytes(1),
-        "there is one row start more than there are rows: the end of the "
-        "last row.": _bytes(1, lambda a: 4 * len(a)),
-        "that is the chapter's CSR; here a column takes one byte.":
-            _bytes(4, _starts),
-        "the row starts keep their 4 bytes.": _bytes(1, lambda a: len(a) + 1),
-        "a row start for each row, not for each column.":
-            _bytes(1, lambda a: 4 * (a.shape[1] + 1)),
-    }),
-    "mask": ((0, lambda a: -(-a.size // 8)), {
-        "a place takes a bit, not a byte: eight fit in one.":
-            _bytes(0, np.size),
-        "round the bits up to whole bytes, not down.":
-            _bytes(0, lambda a: a.size // 8),
-        "there is no part of a byte: round the bits up to whole bytes.":
-            _bytes(0, lambda a: a.size / 8),
-        "the bits of all rows stand in one line: round up once, at its end.":
-            _bytes(0, lambda a: len(a) * -(-a.shape[1] // 8)),
-    }),
+    "coo": (
+        (8,),
+        {
+            "a value needs two numbers to say where it is: row and column.": _bytes(
+                4
+            ),
+        },
+    ),
+    "short": (
+        (1, _starts),
+        {
+            "the row starts are missing.": _bytes(1),
+            "there is one row start more than there are rows: the end of the "
+            "last row.": _bytes(1, lambda a: 4 * len(a)),
+            "that is the chapter's CSR; here a column takes one byte.": _bytes(
+                4, _starts
+            ),
+            "the row starts keep their 4 bytes.": _bytes(
+                1, lambda a: len(a) + 1
+            ),
+            "a row start for each row, not for each column.": _bytes(
+                1, lambda a: 4 * (a.shape[1] + 1)
+            ),
+        },
+    ),
+    "mask": (
+        (0, lambda a: -(-a.size // 8)),
+        {
+            "a place takes a bit, not a byte: eight fit in one.": _bytes(
+                0, np.size
+            ),
+            "round the bits up to whole bytes, not down.": _bytes(
+                0, lambda a: a.size // 8
+            ),
+            "there is no part of a byte: round the bits up to whole bytes.": _bytes(
+                0, lambda a: a.size / 8
+            ),
+            "the bits of all rows stand in one line: round up once, at its end.": _bytes(
+                0, lambda a: len(a) * -(-a.shape[1] // 8)
+            ),
+        },
+    ),
 }
 
 
@@ -104,17 +143,31 @@ FORMATS = {
 def formats(answer):
     """Exercise 2: bytes of three formats."""
     for a in ARRAYS:
-        result(answer, "sizes", *a, like=np.zeros(3),
-               what=f"three numbers: {', '.join(FORMATS)}")
+        result(
+            answer,
+            "sizes",
+            *a,
+            like=np.zeros(3),
+            what=f"three numbers: {', '.join(FORMATS)}",
+        )
     for at, (name, (truth, ways)) in enumerate(FORMATS.items()):
-        agrees(lambda a, at=at: answer(a)[at], f"{name} of sizes",
-               _bytes(*truth), ARRAYS, ways | {
-            "that stores the zeros, too.": _bytes(*truth, stored=np.size),
-            "values below 0 are stored, too: count what is not zero.":
-                _bytes(*truth, stored=lambda a: np.sum(a > 0)),
-            "a value takes a.itemsize bytes, and this array is not float32.":
-                _bytes(*truth, item=4),
-        }, "write down by hand what is stored of this array.")
+        agrees(
+            lambda a, at=at: answer(a)[at],
+            f"{name} of sizes",
+            _bytes(*truth),
+            ARRAYS,
+            ways
+            | {
+                "that stores the zeros, too.": _bytes(*truth, stored=np.size),
+                "values below 0 are stored, too: count what is not zero.": _bytes(
+                    *truth, stored=lambda a: np.sum(a > 0)
+                ),
+                "a value takes a.itemsize bytes, and this array is not float32.": _bytes(
+                    *truth, item=4
+                ),
+            },
+            "write down by hand what is stored of this array.",
+        )
     return "the bytes of all three formats."
 
 
@@ -122,24 +175,49 @@ def formats(answer):
 def pooled(twice, pooled, skipped):
     """Exercise 3: predict zeros after other layers."""
     attempted(twice=twice, pooled=pooled, skipped=skipped)
-    what, percent = "a share such as 0.6", (
-        "in percent; a share lies between 0 and 1.")
-    equals(twice, "twice", 1 / 2, {
-        "the second ReLU meets no negative number: what can it still cut "
-        "off?": 3 / 4,
-        percent: 50,
-    }, "what does ReLU make of 0, and of a positive number?", what)
-    equals(pooled, "pooled", 1 / 16, {
-        "the largest of four is zero only if all four are.": 1 / 2,
-        "that is the share where at least one of the four is zero.": 15 / 16,
-        percent: 6.25,
-    }, "no number here is negative: when is the largest of four zero?",
-        what, atol=0.003)
-    equals(skipped, "skipped", 1 / 4, {
-        "a sum is zero only where both are: they never cancel.": 1 / 2,
-        "that would be a product; a sum is zero only where both are.": 3 / 4,
-        percent: 25,
-    }, "no number here is negative: when is the sum of two zero?", what)
+    what, percent = (
+        "a share such as 0.6",
+        ("in percent; a share lies between 0 and 1."),
+    )
+    equals(
+        twice,
+        "twice",
+        1 / 2,
+        {
+            "the second ReLU meets no negative number: what can it still cut "
+            "off?": 3 / 4,
+            percent: 50,
+        },
+        "what does ReLU make of 0, and of a positive number?",
+        what,
+    )
+    equals(
+        pooled,
+        "pooled",
+        1 / 16,
+        {
+            "the largest of four is zero only if all four are.": 1 / 2,
+            "that is the share where at least one of the four is zero.": 15
+            / 16,
+            percent: 6.25,
+        },
+        "no number here is negative: when is the largest of four zero?",
+        what,
+        atol=0.003,
+    )
+    equals(
+        skipped,
+        "skipped",
+        1 / 4,
+        {
+            "a sum is zero only where both are: they never cancel.": 1 / 2,
+            "that would be a product; a sum is zero only where both are.": 3
+            / 4,
+            percent: 25,
+        },
+        "no number here is negative: when is the sum of two zero?",
+        what,
+    )
     return "ReLU twice changes nothing; the others need zeros that meet."
 
 
@@ -152,9 +230,13 @@ def halves(stripes, together, switching):
     off = _zeros(switching, "switching", unit=(0.5,), image=(0.5,))
     sets = len(np.unique(off, axis=0))
     if sets < 8:
-        raise wrong("`switching`", "8 different sets of active units",
-                    str(sets), "two images have the same units on; move the "
-                    "pattern on from each image to the next.")
+        raise wrong(
+            "`switching`",
+            "8 different sets of active units",
+            str(sets),
+            "two images have the same units on; move the "
+            "pattern on from each image to the next.",
+        )
     return "half zeros in all three, and three different layers."
 
 
@@ -162,22 +244,36 @@ def _zeros(answer, name, **shares):
     """Return where the answer is 0; raise unless its shares are right."""
     a = array(answer, name, "an array", (8, 8))
     if not (a >= 0).all():
-        raise wrong(f"`{name}`", "numbers of 0 or more", shown(a.min()),
-                    "these are outputs of ReLU, not pre-activations.")
+        raise wrong(
+            f"`{name}`",
+            "numbers of 0 or more",
+            shown(a.min()),
+            "these are outputs of ReLU, not pre-activations.",
+        )
     if (a == 0).mean() != 0.5:
-        raise wrong(f"the share of zeros of `{name}`", "0.5",
-                    shown((a == 0).mean()), "32 of the 64 numbers are 0.")
+        raise wrong(
+            f"the share of zeros of `{name}`",
+            "0.5",
+            shown((a == 0).mean()),
+            "32 of the 64 numbers are 0.",
+        )
     off, axes = a == 0, {"unit": 0, "image": 1}
     for of, wanted in shares.items():
         got = off.mean(axis=axes[of])
         if not np.isin(got, wanted).all():
-            turned = all(np.isin(off.mean(axis=1 - axes[of]), wanted).all()
-                         for of, wanted in shares.items())
-            raise wrong(f"the share of zeros of each {of} in `{name}`",
-                        " or ".join(map(shown, wanted)), shown(got),
-                        "columns are units and rows are images." if turned
-                        else f"count the zeros in each "
-                        f"{'column' if of == 'unit' else 'row'}.")
+            turned = all(
+                np.isin(off.mean(axis=1 - axes[of]), wanted).all()
+                for of, wanted in shares.items()
+            )
+            raise wrong(
+                f"the share of zeros of each {of} in `{name}`",
+                " or ".join(map(shown, wanted)),
+                shown(got),
+                "columns are units and rows are images."
+                if turned
+                else f"count the zeros in each "
+                f"{'column' if of == 'unit' else 'row'}.",
+            )
     return off
 
 
@@ -190,20 +286,36 @@ def _share(inputs, weights, biases):
 def zeros_of(answer):
     """Exercise 5: the share of zeros of each network."""
     # As many images as networks, so that biases can go to the wrong ones.
-    given = (np.array([[[1.0, 2.0], [0.0, 0.0]], [[3.0, 1.0], [0.0, 1.0]]]),
-             np.array([[[1.0, -1.0, 0.0], [1.0, -2.0, 1.0]],
-                       [[-1.0, 2.0, 1.0], [1.0, 0.5, -1.0]]]),
-             np.array([[0.0, 6.0, 1.0], [1.5, -4.0, -3.0]]))
-    agrees(answer, "zeros_of", _share, [given], {
-        "that is the share of outputs that are on.":
-            lambda *t: 1 - _share(*t),
-        "z = 0 gives a zero, too.":
-            lambda x, w, b: (x @ w + b[:, None] < 0).mean(axis=(1, 2)),
-        "each network has its own biases, the same for all of its images: "
-        "biases[:, None].":
-            lambda x, w, b: (x @ w + b <= 0).mean(axis=(1, 2)),
-    }, "print z for one network and one image.",
-        "a share for each network")
+    given = (
+        np.array([[[1.0, 2.0], [0.0, 0.0]], [[3.0, 1.0], [0.0, 1.0]]]),
+        np.array(
+            [
+                [[1.0, -1.0, 0.0], [1.0, -2.0, 1.0]],
+                [[-1.0, 2.0, 1.0], [1.0, 0.5, -1.0]],
+            ]
+        ),
+        np.array([[0.0, 6.0, 1.0], [1.5, -4.0, -3.0]]),
+    )
+    agrees(
+        answer,
+        "zeros_of",
+        _share,
+        [given],
+        {
+            "that is the share of outputs that are on.": lambda *t: (
+                1 - _share(*t)
+            ),
+            "z = 0 gives a zero, too.": lambda x, w, b: (
+                x @ w + b[:, None] < 0
+            ).mean(axis=(1, 2)),
+            "each network has its own biases, the same for all of its images: "
+            "biases[:, None].": lambda x, w, b: (x @ w + b <= 0).mean(
+                axis=(1, 2)
+            ),
+        },
+        "print z for one network and one image.",
+        "a share for each network",
+    )
     return "one share for each network."
 
 
@@ -216,28 +328,43 @@ def operate(answer, trained):
         at = trained.learning_rates.index(rate)
         # The second layer's inputs, weights and biases.
         (x, w, b), (old_x, old_w, old_b) = (
-            [t[:, at].numpy() for t in (nets.activations(images)[0][1],
-                                        nets.weights[1], nets.biases[1])]
-            for nets in (trained, trained.initial))
+            [
+                t[:, at].numpy()
+                for t in (
+                    nets.activations(images)[0][1],
+                    nets.weights[1],
+                    nets.biases[1],
+                )
+            ]
+            for nets in (trained, trained.initial)
+        )
         cases = (old_w, old_b), (old_w, b), (w, old_b), (w, b)
         truth = np.stack([_share(x, *case) for case in cases])
         before = np.stack([_share(old_x, *case) for case in cases])
-        got = result(answer, "operate", rate, like=truth,
-                     what="an array (4, networks)")
-        hint = hint_for({
-            "the rows `biases` and `weights` are exchanged.":
-                truth[[0, 2, 1, 3]],
-            "before and after are exchanged.": truth[::-1],
-            "all four rows get the outputs of the *trained* first layer.":
-                before,
-            "the trained first layer goes with `neither`, too: else two "
-            "things change at once.": np.stack([before[0], *truth[1:]]),
-        }, "which weights and which biases does this row name, and does "
-            "`rate` choose them?", lambda way, got=got: close(got, way))
+        got = result(
+            answer, "operate", rate, like=truth, what="an array (4, networks)"
+        )
+        hint = hint_for(
+            {
+                "the rows `biases` and `weights` are exchanged.": truth[
+                    [0, 2, 1, 3]
+                ],
+                "before and after are exchanged.": truth[::-1],
+                "all four rows get the outputs of the *trained* first layer.": before,
+                "the trained first layer goes with `neither`, too: else two "
+                "things change at once.": np.stack([before[0], *truth[1:]]),
+            },
+            "which weights and which biases does this row name, and does "
+            "`rate` choose them?",
+            lambda way, got=got: close(got, way),
+        )
         rows = "neither", "biases", "weights", "both"
         for row, one, other in zip(rows, got, truth):
             if not close(one, other):
-                raise wrong(f"the row `{row}` of operate({rate:g})",
-                            f"a mean of {other.mean():.3f}",
-                            f"a mean of {one.mean():.3f}", hint)
+                raise wrong(
+                    f"the row `{row}` of operate({rate:g})",
+                    f"a mean of {other.mean():.3f}",
+                    f"a mean of {one.mean():.3f}",
+                    hint,
+                )
     return "all four rows, at both rates."

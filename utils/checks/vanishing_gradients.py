@@ -19,37 +19,67 @@ from utils.checks import (
 @checker
 def leaky(mean_square_slope, scale, he_factor, two_slopes):
     """Exercise 1: the factor and the scale of Leaky ReLU, by hand."""
-    attempted(mean_square_slope=mean_square_slope, scale=scale,
-              he_factor=he_factor, two_slopes=two_slopes)
-    equals(mean_square_slope, "mean_square_slope", 0.52, {
-        "that is the mean slope; square first, then take the mean.": 0.6,
-        "that squares the mean slope; square first, then take the mean.":
-            0.36,
-        "that is ReLU's; here the slope left of 0 is not 0.": 0.5,
-        "half of the slopes are 1 and half are 0.2: take the mean.": 1.04,
-        "that is the root of the mean square.": 0.52**0.5,
-    }, "which slopes are there, and how often does each occur?",
-        "a mean square such as 0.25", rtol=0.003)
-    equals(scale, "scale", 1 / 0.52, {
-        "that is He's, for ReLU, whose mean square slope is 1/2.": 2,
-        "chi = c E f'^2 is to be 1: solve for c.": 0.52,
-        "that keeps the mean slope; chi has the mean square.": 1 / 0.6,
-    }, "which c makes chi = c E f'^2 equal to 1?", "a scale such as 1.25",
-        rtol=0.003)
-    equals(he_factor, "he_factor", 1.04**14.5, {
-        "that is the factor on the squared norm.": 1.04**29,
-        "30 layers have 29 steps between them.": 1.04**15,
-        "that is a single step.": 1.04**0.5,
-        "chi is above 1 here: which way does the norm go?": 1.04**-14.5,
-        "He's scale gives chi = 1 for ReLU, not here.": 1,
-    }, "chi is c E f'^2; the norm changes by its root in each of 29 steps.",
-        "a factor such as 1.25", rtol=0.004)
+    attempted(
+        mean_square_slope=mean_square_slope,
+        scale=scale,
+        he_factor=he_factor,
+        two_slopes=two_slopes,
+    )
+    equals(
+        mean_square_slope,
+        "mean_square_slope",
+        0.52,
+        {
+            "that is the mean slope; square first, then take the mean.": 0.6,
+            "that squares the mean slope; square first, then take the mean.": 0.36,
+            "that is ReLU's; here the slope left of 0 is not 0.": 0.5,
+            "half of the slopes are 1 and half are 0.2: take the mean.": 1.04,
+            "that is the root of the mean square.": 0.52**0.5,
+        },
+        "which slopes are there, and how often does each occur?",
+        "a mean square such as 0.25",
+        rtol=0.003,
+    )
+    equals(
+        scale,
+        "scale",
+        1 / 0.52,
+        {
+            "that is He's, for ReLU, whose mean square slope is 1/2.": 2,
+            "chi = c E f'^2 is to be 1: solve for c.": 0.52,
+            "that keeps the mean slope; chi has the mean square.": 1 / 0.6,
+        },
+        "which c makes chi = c E f'^2 equal to 1?",
+        "a scale such as 1.25",
+        rtol=0.003,
+    )
+    equals(
+        he_factor,
+        "he_factor",
+        1.04**14.5,
+        {
+            "that is the factor on the squared norm.": 1.04**29,
+            "30 layers have 29 steps between them.": 1.04**15,
+            "that is a single step.": 1.04**0.5,
+            "chi is above 1 here: which way does the norm go?": 1.04**-14.5,
+            "He's scale gives chi = 1 for ReLU, not here.": 1,
+        },
+        "chi is c E f'^2; the norm changes by its root in each of 29 steps.",
+        "a factor such as 1.25",
+        rtol=0.004,
+    )
     pair = "two numbers such as [0.5, 2]"
-    equals(np.sort(array(two_slopes, "two_slopes", pair, (2,))),
-           "two_slopes", [-1, 1], {
-        "that is one slope twice; a square has two roots.": [1, 1],
-        "at a = 0 it is ReLU, which needs c = 2.": [0, 1],
-    }, "for which a is (1 + a^2) / 2 equal to 1?", pair)
+    equals(
+        np.sort(array(two_slopes, "two_slopes", pair, (2,))),
+        "two_slopes",
+        [-1, 1],
+        {
+            "that is one slope twice; a square has two roots.": [1, 1],
+            "at a = 0 it is ReLU, which needs c = 2.": [0, 1],
+        },
+        "for which a is (1 + a^2) / 2 equal to 1?",
+        pair,
+    )
     return "mean squares count, and a slope of -1 is as good as 1."
 
 
@@ -58,19 +88,40 @@ def double(earlier, itself, later):
     """Exercise 2: predict what one doubled layer does to the others."""
     attempted(earlier=earlier, itself=itself, later=later)
     what = "a factor such as 0.5"
-    equals(earlier, "earlier", 2, {
-        "on its way back the gradient passes through the doubled matrix.": 1,
-        "one factor of layer 15 is in the chain; its square is not.": 4,
-    }, "write dy/dW for one of these layers as a product.", what)
-    equals(itself, "itself", 1, {
-        "dy/dW of this layer contains all matrices but its own.": 2,
-        "the weights are larger; their gradient is made by the others.": 0.5,
-    }, "which factors of this layer's gradient have changed?", what)
-    equals(later, "later", 2, {
-        "delta is the same here, but the gradient of the weights is delta "
-        "times the incoming activations.": 1,
-        "ReLU passes the factor 2 on as it is, once.": 4,
-    }, "the gradient of the weights is delta times what comes in.", what)
+    equals(
+        earlier,
+        "earlier",
+        2,
+        {
+            "on its way back the gradient passes through the doubled matrix.": 1,
+            "one factor of layer 15 is in the chain; its square is not.": 4,
+        },
+        "write dy/dW for one of these layers as a product.",
+        what,
+    )
+    equals(
+        itself,
+        "itself",
+        1,
+        {
+            "dy/dW of this layer contains all matrices but its own.": 2,
+            "the weights are larger; their gradient is made by the others.": 0.5,
+        },
+        "which factors of this layer's gradient have changed?",
+        what,
+    )
+    equals(
+        later,
+        "later",
+        2,
+        {
+            "delta is the same here, but the gradient of the weights is delta "
+            "times the incoming activations.": 1,
+            "ReLU passes the factor 2 on as it is, once.": 4,
+        },
+        "the gradient of the weights is delta times what comes in.",
+        what,
+    )
     return "every layer feels it but the one that was doubled."
 
 
@@ -101,25 +152,37 @@ def _chi(c, forward=lambda q: _mean(_bump, q), layers=100, power=2):
 @checker
 def bump_chi(answer):
     """Exercise 3: chi in great depth for a function without a rule."""
-    agrees(answer, "bump_chi", _chi, [(5.0,), (1.0,), (20.0,)], {
-        "that is chi at q = 1; go through the layers first, until q rests.":
-            lambda c: _chi(c, layers=0),
-        "that is the factor on the norm; chi is the one on its square.":
-            lambda c: _chi(c) ** 0.5,
-        "the factor c is missing on the way back.": lambda c: _chi(c) / c,
-        "the factor c is missing on the way forward.":
-            lambda c: _chi(c, lambda q: _mean(_bump, q) / c),
-        "square the slopes before you take their mean: positive and "
-        "negative ones cancel.": lambda c: _chi(c, power=1),
-        "the forward map takes the mean square of the activations, not "
-        "their mean.": lambda c: _chi(c, lambda q: _mean(_bump, q, 1)),
-        "square the activations before you take their mean.":
-            lambda c: _chi(c, lambda q: _mean(_bump, q, 1) ** 2),
-        "the forward map takes the mean square of the activations; their "
-        "mean is not subtracted.": lambda c: _chi(c, lambda q: _mean(
-            lambda z: _bump(z) - _mean(_bump, q, 1), q)),
-    }, "q = c E f(sqrt(q) Z)^2, a hundred times, then c E f'(sqrt(q) Z)^2.",
-        "a factor")
+    agrees(
+        answer,
+        "bump_chi",
+        _chi,
+        [(5.0,), (1.0,), (20.0,)],
+        {
+            "that is chi at q = 1; go through the layers first, until q rests.": lambda c: (
+                _chi(c, layers=0)
+            ),
+            "that is the factor on the norm; chi is the one on its square.": lambda c: (
+                _chi(c) ** 0.5
+            ),
+            "the factor c is missing on the way back.": lambda c: _chi(c) / c,
+            "the factor c is missing on the way forward.": lambda c: _chi(
+                c, lambda q: _mean(_bump, q) / c
+            ),
+            "square the slopes before you take their mean: positive and "
+            "negative ones cancel.": lambda c: _chi(c, power=1),
+            "the forward map takes the mean square of the activations, not "
+            "their mean.": lambda c: _chi(c, lambda q: _mean(_bump, q, 1)),
+            "square the activations before you take their mean.": lambda c: (
+                _chi(c, lambda q: _mean(_bump, q, 1) ** 2)
+            ),
+            "the forward map takes the mean square of the activations; their "
+            "mean is not subtracted.": lambda c: _chi(
+                c, lambda q: _mean(lambda z: _bump(z) - _mean(_bump, q, 1), q)
+            ),
+        },
+        "q = c E f(sqrt(q) Z)^2, a hundred times, then c E f'(sqrt(q) Z)^2.",
+        "a factor",
+    )
     return "bump_chi agrees at small and at large scales."
 
 
@@ -142,18 +205,30 @@ def _first_over_last(c, width=64, layers=30, draws=10):
 def bump_scale(answer):
     """Exercise 3: a scale that keeps 30 layers alive; it is tried."""
     c = number(answer, "bump_scale", "a weight scale such as 3.5")
-    _need(0 < c < 1000, "`bump_scale`", "a positive number below 1000",
-          shown(c), "c is n times a variance.")
+    _need(
+        0 < c < 1000,
+        "`bump_scale`",
+        "a positive number below 1000",
+        shown(c),
+        "c is n times a variance.",
+    )
     ratio = _first_over_last(c)
-    _need(0.1 < ratio < 10, "the gradient's norm in layer 1",
-          "between 0.1 and 10 times that in layer 30", f"{ratio:.0e} times",
-          hint_for({
-              "c = 1 suits slopes of 1; the bump's are all below 0.61.": 1,
-              "c = 2 is He's, for ReLU.": 2,
-              "that is the root of the scale, or q.": 1 + 2**0.5,
-          }, f"the gradient {'vanishes' if ratio < 1 else 'explodes'}: chi "
-              f"is {'below' if ratio < 1 else 'above'} 1.",
-              lambda other: close(c, other, rtol=0.01)))
+    _need(
+        0.1 < ratio < 10,
+        "the gradient's norm in layer 1",
+        "between 0.1 and 10 times that in layer 30",
+        f"{ratio:.0e} times",
+        hint_for(
+            {
+                "c = 1 suits slopes of 1; the bump's are all below 0.61.": 1,
+                "c = 2 is He's, for ReLU.": 2,
+                "that is the root of the scale, or q.": 1 + 2**0.5,
+            },
+            f"the gradient {'vanishes' if ratio < 1 else 'explodes'}: chi "
+            f"is {'below' if ratio < 1 else 'above'} 1.",
+            lambda other: close(c, other, rtol=0.01),
+        ),
+    )
     return "layer 1 gets as much gradient as layer 30, up to a factor of ten."
 
 
@@ -167,27 +242,50 @@ def square(q_fixed, chi_fixed, chi_double):
     """Exercise 4: squared ReLU by hand."""
     attempted(q_fixed=q_fixed, chi_fixed=chi_fixed, chi_double=chi_double)
     factor = "a factor such as 0.75"
-    equals(q_fixed, "q_fixed", 1 / 3, {
-        "half of the pre-activations are negative and give 0.": 1 / 6,
-        "E z^4 is 3 q^2, not q^2: squares of a normal number vary.": 1,
-        "that is the place at c = 1.": 2 / 3,
-        "0 is the other fixed point.": 0,
-        "one digit more, or a fraction.": 0.33,
-    }, "solve q = c E f^2, where E f^2 is half of E z^4.",
-        "a mean square such as 0.75", rtol=0.002)
-    equals(chi_fixed, "chi_fixed", 4 / 3, {
-        "half of the slopes are 0.": 8 / 3,
-        "the slope of z^2 is 2 z, and its square has a 4.": 1 / 3,
-        "either c is missing, or the square of the 2 in the slope 2 z.":
-            2 / 3,
-        "that is the factor on the norm.": (4 / 3) ** 0.5,
-        "that would hold if f passed a factor on as it is, as ReLU does.": 1,
-    }, "chi = c E f'^2, with f' = 2 z where z > 0, at q_fixed.", factor,
-        rtol=0.005)
-    equals(chi_double, "chi_double", 4 / 3, {
-        "c doubles, but the fixed point moves as well.": 8 / 3,
-        "the fixed point moves to half of q, but c doubles as well.": 2 / 3,
-    }, "where is the fixed point at c = 4?", factor, rtol=0.005)
+    equals(
+        q_fixed,
+        "q_fixed",
+        1 / 3,
+        {
+            "half of the pre-activations are negative and give 0.": 1 / 6,
+            "E z^4 is 3 q^2, not q^2: squares of a normal number vary.": 1,
+            "that is the place at c = 1.": 2 / 3,
+            "0 is the other fixed point.": 0,
+            "one digit more, or a fraction.": 0.33,
+        },
+        "solve q = c E f^2, where E f^2 is half of E z^4.",
+        "a mean square such as 0.75",
+        rtol=0.002,
+    )
+    equals(
+        chi_fixed,
+        "chi_fixed",
+        4 / 3,
+        {
+            "half of the slopes are 0.": 8 / 3,
+            "the slope of z^2 is 2 z, and its square has a 4.": 1 / 3,
+            "either c is missing, or the square of the 2 in the slope 2 z.": 2
+            / 3,
+            "that is the factor on the norm.": (4 / 3) ** 0.5,
+            "that would hold if f passed a factor on as it is, as ReLU does.": 1,
+        },
+        "chi = c E f'^2, with f' = 2 z where z > 0, at q_fixed.",
+        factor,
+        rtol=0.005,
+    )
+    equals(
+        chi_double,
+        "chi_double",
+        4 / 3,
+        {
+            "c doubles, but the fixed point moves as well.": 8 / 3,
+            "the fixed point moves to half of q, but c doubles as well.": 2
+            / 3,
+        },
+        "where is the fixed point at c = 4?",
+        factor,
+        rtol=0.005,
+    )
     return "4/3 at every scale: c moves the fixed point, and nothing else."
 
 
@@ -198,52 +296,91 @@ def overturned(relu, rival, control):
     _comparable("rival", rival, relu)
     _comparable("control", control, relu)
     name, rates = rival.activation, rival.learning_rates
-    _need(name == "elu", "the function of `rival`", "'elu'", repr(name),
-          "the claim is about ELU: change its scale, not the function.")
+    _need(
+        name == "elu",
+        "the function of `rival`",
+        "'elu'",
+        repr(name),
+        "the claim is about ELU: change its scale, not the function.",
+    )
     (final, column), (other, _) = _best(rival), _best(relu)
-    _need(0 < column < len(rates) - 1, "the best rate of `rival`",
-          "one inside its grid", f"{shown(rates[column])}, the "
-          f"{'largest' if column else 'smallest'}",
-          "a better rate may lie beyond: extend the grid there.")
+    _need(
+        0 < column < len(rates) - 1,
+        "the best rate of `rival`",
+        "one inside its grid",
+        f"{shown(rates[column])}, the {'largest' if column else 'smallest'}",
+        "a better rate may lie beyond: extend the grid there.",
+    )
     gap = (final - other).mean()
     error = (final - other).std(ddof=1) / len(final) ** 0.5
-    _need(gap > 2 * error, "the accuracy of `rival` minus that of `relu`",
-          "above 0 by more than two standard errors",
-          f"{gap:.0f} ± {error:.0f} points",
-          "that is the scale ELU lost with; which one brings its chi to 1?"
-          if close(_scale(rival), 1 / 3, rtol=0.15)
-          else "inside the noise of the seeds: nothing to claim yet."
-          if abs(gap) <= 2 * error
-          else "which scale brings ELU's chi to 1, and which rates suit it?")
+    _need(
+        gap > 2 * error,
+        "the accuracy of `rival` minus that of `relu`",
+        "above 0 by more than two standard errors",
+        f"{gap:.0f} ± {error:.0f} points",
+        "that is the scale ELU lost with; which one brings its chi to 1?"
+        if close(_scale(rival), 1 / 3, rtol=0.15)
+        else "inside the noise of the seeds: nothing to claim yet."
+        if abs(gap) <= 2 * error
+        else "which scale brings ELU's chi to 1, and which rates suit it?",
+    )
     name, rates = control.activation, control.learning_rates
-    _need(name == "relu", "the function of `control`", "'relu'", repr(name),
-          "the control changes the scale alone: ReLU must stay.")
-    _need(close(_scale(control), 1 / 3, rtol=0.15), "the weight scale of "
-          "`control`", "the one ELU had, 1/3", f"{_scale(control):.1g}",
-          "ReLU is to start where ELU had to.")
-    _need(max(rates) >= 10 * min(rates), "the rates of `control`",
-          "the largest at least ten times the smallest", shown(rates),
-          "what fails at one rate, or at three alike, has not failed.")
+    _need(
+        name == "relu",
+        "the function of `control`",
+        "'relu'",
+        repr(name),
+        "the control changes the scale alone: ReLU must stay.",
+    )
+    _need(
+        close(_scale(control), 1 / 3, rtol=0.15),
+        "the weight scale of `control`",
+        "the one ELU had, 1/3",
+        f"{_scale(control):.1g}",
+        "ReLU is to start where ELU had to.",
+    )
+    _need(
+        max(rates) >= 10 * min(rates),
+        "the rates of `control`",
+        "the largest at least ten times the smallest",
+        shown(rates),
+        "what fails at one rate, or at three alike, has not failed.",
+    )
     return "the rival wins where its scale fits, and ReLU fails without one."
 
 
 def _comparable(name, result, relu):
     """Raise NotYet unless `result` is from a training like that of relu."""
-    _need(type(result).__name__ == "TrainingResult", f"`{name}`",
-          "what train(...) returns", shown(result),
-          "such as train('elu', 1 / 2, [0.1, 0.3, 1]).")
+    _need(
+        type(result).__name__ == "TrainingResult",
+        f"`{name}`",
+        "what train(...) returns",
+        shown(result),
+        "such as train('elu', 1 / 2, [0.1, 0.3, 1]).",
+    )
+
     def setting(r):
         widths = [weight.shape[-1] for weight in r.weights]
-        return (f"widths {shown(widths)}, seeds {shown(r.seeds)}, "
-                f"{len(r.train_loss)} epochs")
+        return (
+            f"widths {shown(widths)}, seeds {shown(r.seeds)}, "
+            f"{len(r.train_loss)} epochs"
+        )
 
-    _need(setting(result) == setting(relu), f"the training of `{name}`",
-          setting(relu), setting(result),
-          "as in `relu`: a comparison changes one thing.")
+    _need(
+        setting(result) == setting(relu),
+        f"the training of `{name}`",
+        setting(relu),
+        setting(result),
+        "as in `relu`: a comparison changes one thing.",
+    )
     rates = result.learning_rates
-    _need(len(rates) > 2, f"the rates of `{name}`", "three or more",
-          shown(rates), "each contender needs a rate of its own, chosen from "
-          "several.")
+    _need(
+        len(rates) > 2,
+        f"the rates of `{name}`",
+        "three or more",
+        shown(rates),
+        "each contender needs a rate of its own, chosen from several.",
+    )
 
 
 def _best(result):

@@ -25,41 +25,69 @@ from utils.checks import (
 @checker
 def alive(grad_w, grad_a, a_next, grad_w_next):
     """Exercise 1: a dead unit whose slope is learned."""
-    attempted(grad_w=grad_w, grad_a=grad_a, a_next=a_next,
-              grad_w_next=grad_w_next)
+    attempted(
+        grad_w=grad_w, grad_a=grad_a, a_next=a_next, grad_w_next=grad_w_next
+    )
     what = "a number such as -1.5"
     z, x = np.array([-1.5, -2.25, -3.0]), np.array([1.0, 2.0, 3.0])
     error, later = -x / 4, -z / 4 - x / 4
-    equals(grad_w, "grad_w", 0, {
-        "that is the gradient of the linear unit; here each error is "
-        "multiplied by the slope, and the slope is 0.": (error * x).mean(),
-    }, "what is the slope of the function at z < 0 when a = 0?", what)
-    equals(grad_a, "grad_a", 1.25, {
-        "the unit is dead, but the slope stands outside of it: df/da is z "
-        "for negative z, not a.": 0,
-        "the sign: z is negative and the errors are negative.": -1.25,
-        "that is the sum; the loss is a mean over three samples.": 3.75,
-        "the 1/2 of the loss cancels the 2 of the square's derivative.": 2.5,
-        "df/da is z = wx + b, not x.": (error * x).mean(),
-    }, "for negative z the output is a z: what is its derivative with "
-        "respect to a?", what)
-    equals(a_next, "a_next", -0.25, {
-        "that goes up the gradient: the step is minus the rate times it.":
-            0.25,
-        "that is the gradient alone; multiply it by the rate 0.2.": -1.25,
-    }, "a new value is the old one minus rate times gradient.", what)
-    equals(grad_w_next, "grad_w_next", -1 / 48, {
-        "that leaves out the slope, which is a_next now.":
-            (later * x).mean(),
-        "that still has the slope 0: it has moved.": 0,
-        "the errors are no longer -x/4: the outputs have changed, too.":
-            -0.25 * (error * x).mean(),
-        "the sign: the slope is negative, the errors are not.": 1 / 48,
-        "that is the sum; the loss is a mean over three samples.": -1 / 16,
-        "each error is also multiplied by its x.":
-            (a_next * later).mean(),
-    }, "new outputs first, then new errors, then times slope and x.", what,
-        atol=5e-4)
+    equals(
+        grad_w,
+        "grad_w",
+        0,
+        {
+            "that is the gradient of the linear unit; here each error is "
+            "multiplied by the slope, and the slope is 0.": (error * x).mean(),
+        },
+        "what is the slope of the function at z < 0 when a = 0?",
+        what,
+    )
+    equals(
+        grad_a,
+        "grad_a",
+        1.25,
+        {
+            "the unit is dead, but the slope stands outside of it: df/da is z "
+            "for negative z, not a.": 0,
+            "the sign: z is negative and the errors are negative.": -1.25,
+            "that is the sum; the loss is a mean over three samples.": 3.75,
+            "the 1/2 of the loss cancels the 2 of the square's derivative.": 2.5,
+            "df/da is z = wx + b, not x.": (error * x).mean(),
+        },
+        "for negative z the output is a z: what is its derivative with "
+        "respect to a?",
+        what,
+    )
+    equals(
+        a_next,
+        "a_next",
+        -0.25,
+        {
+            "that goes up the gradient: the step is minus the rate times it.": 0.25,
+            "that is the gradient alone; multiply it by the rate 0.2.": -1.25,
+        },
+        "a new value is the old one minus rate times gradient.",
+        what,
+    )
+    equals(
+        grad_w_next,
+        "grad_w_next",
+        -1 / 48,
+        {
+            "that leaves out the slope, which is a_next now.": (
+                later * x
+            ).mean(),
+            "that still has the slope 0: it has moved.": 0,
+            "the errors are no longer -x/4: the outputs have changed, too.": -0.25
+            * (error * x).mean(),
+            "the sign: the slope is negative, the errors are not.": 1 / 48,
+            "that is the sum; the loss is a mean over three samples.": -1 / 16,
+            "each error is also multiplied by its x.": (a_next * later).mean(),
+        },
+        "new outputs first, then new errors, then times slope and x.",
+        what,
+        atol=5e-4,
+    )
     return "the unit is shut, and its slope learns all the same."
 
 
@@ -71,8 +99,12 @@ def prelu(answer):
     from torch import nn
 
     if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
-        raise wrong("`PReLU`", "a class derived from nn.Module",
-                    shown(answer), "keep the line `class PReLU(nn.Module):`.")
+        raise wrong(
+            "`PReLU`",
+            "a class derived from nn.Module",
+            shown(answer),
+            "keep the line `class PReLU(nn.Module):`.",
+        )
     if is_stub(inspect.getattr_static(answer, "forward", None)):
         raise NotAttempted("`PReLU.forward` has no code of yours yet.")
     module = call(answer, "PReLU", what="a module")
@@ -80,36 +112,47 @@ def prelu(answer):
     if [p.numel() for p in slopes] != [1]:
         held = any(isinstance(v, torch.Tensor) for v in vars(module).values())
         raise wrong(
-            "PReLU().parameters()", "one parameter, one number",
-            f"shapes {[tuple(p.shape) for p in slopes]}" if slopes
-            else "none", "there is one slope for all units." if slopes else
-            "a tensor in self is no parameter, even if it requires "
-            "gradients: wrap it in nn.Parameter." if held else
-            "the optimizer asks the module for its parameters, and a number "
-            "in self is not one: use nn.Parameter(torch.tensor(start)).")
+            "PReLU().parameters()",
+            "one parameter, one number",
+            f"shapes {[tuple(p.shape) for p in slopes]}" if slopes else "none",
+            "there is one slope for all units."
+            if slopes
+            else "a tensor in self is no parameter, even if it requires "
+            "gradients: wrap it in nn.Parameter."
+            if held
+            else "the optimizer asks the module for its parameters, and a number "
+            "in self is not one: use nn.Parameter(torch.tensor(start)).",
+        )
     for start in 0.25, 0.5:
         made = call(answer, "PReLU", start, what="a module")
         value = next(made.parameters()).item()
         if not close(value, start):
-            raise wrong(f"the slope of PReLU({start})", start, shown(value),
-                        "it starts at `start`.")
+            raise wrong(
+                f"the slope of PReLU({start})",
+                start,
+                shown(value),
+                "it starts at `start`.",
+            )
     for slope in 0.25, -0.5, 2.0:
         where = _values(module.double(), slope, torch)
     wanted, got = -4.0, next(module.parameters()).grad
     if got is None or not close(got.item(), wanted):
         raise wrong(
-            f"the gradient of the slope, {where}", shown(wanted),
+            f"the gradient of the slope, {where}",
+            shown(wanted),
             "none" if got is None else shown(got.item()),
             ".data, .detach(), .item() and float() take the slope out of "
-            "the graph: use the parameter itself." if got is None
-            else "the gradient is the sum of min(0, x) times what arrives.")
+            "the graph: use the parameter itself."
+            if got is None
+            else "the gradient is the sum of min(0, x) times what arrives.",
+        )
     _batch(answer, nn)
     return "the slope is a parameter, any number, and gets its gradient."
 
 
 def _values(module, slope, torch):
     """Check the values at this slope, and leave its gradient."""
-    weight, = module.parameters()
+    (weight,) = module.parameters()
     weight.data.fill_(slope)
     weight.grad = None
     z = np.array([-2.0, -1.0, 0.0, 1.0, 3.0])
@@ -118,37 +161,62 @@ def _values(module, slope, torch):
     where, what = f"{name}({shown(z)})", "a tensor like x"
     output = call(lambda _: module(x), name, z, what=what)
     if not isinstance(output, torch.Tensor) or output.shape != x.shape:
-        raise wrong(where, what, f"a tensor of shape {tuple(output.shape)}"
-                    if isinstance(output, torch.Tensor) else shown(output),
-                    "forward gets a tensor and returns one of its shape.")
+        raise wrong(
+            where,
+            what,
+            f"a tensor of shape {tuple(output.shape)}"
+            if isinstance(output, torch.Tensor)
+            else shown(output),
+            "forward gets a tensor and returns one of its shape.",
+        )
     if not close(x.detach().numpy(), z):
-        raise wrong(where, "the input left as it was",
-                    "an input that changed", "x[x < 0] = ... writes into "
-                    "the caller's tensor: use torch.where.")
+        raise wrong(
+            where,
+            "the input left as it was",
+            "an input that changed",
+            "x[x < 0] = ... writes into the caller's tensor: use torch.where.",
+        )
     got = output.detach().numpy() + 0.0  # no -0
     truth = np.where(z > 0, z, slope * z) + 0.0
     if not close(got, truth):
-        raise wrong(where, shown(truth), shown(got), hint_for({
-            "the larger of x and slope * x is PReLU only for slopes up to 1.":
-                np.maximum(z, slope * z),
-            "the slope belongs to the negative side.":
-                np.where(z < 0, z, slope * z),
-            "the slope was cut off at 0; it may become negative.":
-                np.where(z > 0, z, max(slope, 0) * z),
-            "the slope was cut off at 1; it may become larger.":
-                np.where(z > 0, z, min(slope, 1) * z),
-            "the sign of the slope was lost; it may become negative.":
-                np.where(z > 0, z, abs(slope) * z),
-            "where x is negative, slope times x is wanted, not slope times "
-            "|x|.": np.where(z > 0, z, -slope * z),
-            "that is the slope itself; multiply it by x.":
-                np.where(z > 0, z, slope),
-            "slope times x is added on the positive side, too.":
-                np.maximum(z, 0) + slope * z,
-            "that uses the start, not the slope as it is now.":
-                np.where(z > 0, z, 0.25 * z),
-        }, "x where it is positive, slope times x elsewhere.",
-            lambda way: close(got, way)))
+        raise wrong(
+            where,
+            shown(truth),
+            shown(got),
+            hint_for(
+                {
+                    "the larger of x and slope * x is PReLU only for slopes up to 1.": np.maximum(
+                        z, slope * z
+                    ),
+                    "the slope belongs to the negative side.": np.where(
+                        z < 0, z, slope * z
+                    ),
+                    "the slope was cut off at 0; it may become negative.": np.where(
+                        z > 0, z, max(slope, 0) * z
+                    ),
+                    "the slope was cut off at 1; it may become larger.": np.where(
+                        z > 0, z, min(slope, 1) * z
+                    ),
+                    "the sign of the slope was lost; it may become negative.": np.where(
+                        z > 0, z, abs(slope) * z
+                    ),
+                    "where x is negative, slope times x is wanted, not slope times "
+                    "|x|.": np.where(z > 0, z, -slope * z),
+                    "that is the slope itself; multiply it by x.": np.where(
+                        z > 0, z, slope
+                    ),
+                    "slope times x is added on the positive side, too.": np.maximum(
+                        z, 0
+                    )
+                    + slope * z,
+                    "that uses the start, not the slope as it is now.": np.where(
+                        z > 0, z, 0.25 * z
+                    ),
+                },
+                "x where it is positive, slope times x elsewhere.",
+                lambda way: close(got, way),
+            ),
+        )
     if output.requires_grad:
         (output * torch.arange(1.0, 6.0)).sum().backward()
     return where
@@ -161,52 +229,95 @@ def _batch(answer, nn):
     few = data.Dataset(*2 * (np.array([[-1.0], [1.0]]), np.array([0, 1])))
     try:
         networks.train_modules(
-            lambda: nn.Sequential(answer(), nn.Linear(1, 2)), few, seeds=2,
-            epochs=1)
+            lambda: nn.Sequential(answer(), nn.Linear(1, 2)),
+            few,
+            seeds=2,
+            epochs=1,
+        )
     except ValueError:
-        raise wrong("networks.train_modules with PReLU", "trained networks",
-                    "an error", "all networks are trained as one batch, and "
-                    "there x[x < 0] does not work: use torch.where."
-                    ) from None
+        raise wrong(
+            "networks.train_modules with PReLU",
+            "trained networks",
+            "an error",
+            "all networks are trained as one batch, and "
+            "there x[x < 0] does not work: use torch.where.",
+        ) from None
 
 
 @checker
-def mirror(slope_at_zero, silu_from, swish4_from, hardswish_from,
-           hardswish_to):
+def mirror(
+    slope_at_zero, silu_from, swish4_from, hardswish_from, hardswish_to
+):
     """Exercise 3: where a gated function is steeper than 1."""
-    attempted(slope_at_zero=slope_at_zero, silu_from=silu_from,
-              swish4_from=swish4_from, hardswish_from=hardswish_from,
-              hardswish_to=hardswish_to)
+    attempted(
+        slope_at_zero=slope_at_zero,
+        silu_from=silu_from,
+        swish4_from=swish4_from,
+        hardswish_from=hardswish_from,
+        hardswish_to=hardswish_to,
+    )
     near = {"atol": 0.005}
-    equals(slope_at_zero, "slope_at_zero", 1 / 2, {
-        "the derivative of f(-x) is -f'(-x): two minus signs make a plus.":
-            0,
-        "f'(0) + f'(0) = 1, not f'(0) alone.": 1,
-    }, "differentiate f(x) - f(-x) = x, and put in x = 0.",
-        "a slope such as 0.9")
+    equals(
+        slope_at_zero,
+        "slope_at_zero",
+        1 / 2,
+        {
+            "the derivative of f(-x) is -f'(-x): two minus signs make a plus.": 0,
+            "f'(0) + f'(0) = 1, not f'(0) alone.": 1,
+        },
+        "differentiate f(x) - f(-x) = x, and put in x = 0.",
+        "a slope such as 0.9",
+    )
     what = "a place on the x axis such as 0.9"
-    equals(silu_from, "silu_from", 1.278, {
-        "there the slope is largest; it passed 1 before.": 2.399,
-        "that is where the slope is 0; its mirror image is asked for.":
-            -1.278,
-        "SiLU's slope is 1/2 at 0; when has it risen to 1?": 0,
-    }, "the slope at x is above 1 where the slope at -x is below 0.", what,
-        **near)
-    equals(swish4_from, "swish4_from", 0.3195, {
-        "a larger beta squeezes the curve: 4x must be 1.278.": 4 * 1.278,
-        "the height of the largest slope is the same for every beta, its "
-        "place is not.": 1.278,
-        "that is where the slope is 0; its mirror image is asked for.":
-            -0.3195,
-    }, "by the chain rule the slope at x is SiLU's slope at 4x.", what,
-        **near)
-    equals(hardswish_from, "hardswish_from", 1.5, {
-        "that is where the slope is 0; its mirror image is asked for.": -1.5,
-    }, "where is (2x + 3)/6 below 0, and what is the mirror image?", what,
-        **near)
-    equals(hardswish_to, "hardswish_to", 3, {
-        "beyond 3 Hardswish is x itself: which slope is that?": np.inf,
-    }, "left of -3 the slope is 0, which is not below 0.", what, **near)
+    equals(
+        silu_from,
+        "silu_from",
+        1.278,
+        {
+            "there the slope is largest; it passed 1 before.": 2.399,
+            "that is where the slope is 0; its mirror image is asked for.": -1.278,
+            "SiLU's slope is 1/2 at 0; when has it risen to 1?": 0,
+        },
+        "the slope at x is above 1 where the slope at -x is below 0.",
+        what,
+        **near,
+    )
+    equals(
+        swish4_from,
+        "swish4_from",
+        0.3195,
+        {
+            "a larger beta squeezes the curve: 4x must be 1.278.": 4 * 1.278,
+            "the height of the largest slope is the same for every beta, its "
+            "place is not.": 1.278,
+            "that is where the slope is 0; its mirror image is asked for.": -0.3195,
+        },
+        "by the chain rule the slope at x is SiLU's slope at 4x.",
+        what,
+        **near,
+    )
+    equals(
+        hardswish_from,
+        "hardswish_from",
+        1.5,
+        {
+            "that is where the slope is 0; its mirror image is asked for.": -1.5,
+        },
+        "where is (2x + 3)/6 below 0, and what is the mirror image?",
+        what,
+        **near,
+    )
+    equals(
+        hardswish_to,
+        "hardswish_to",
+        3,
+        {
+            "beyond 3 Hardswish is x itself: which slope is that?": np.inf,
+        },
+        "left of -3 the slope is 0, which is not below 0.",
+        what,
+        **near,
+    )
     return "the slopes at x and -x always add up to 1."
 
 
@@ -215,24 +326,41 @@ def dropout(selu_20, relu_20):
     """Exercise 4: predict what dropout does in twenty layers."""
     attempted(selu_20=selu_20, relu_20=relu_20)
     options = "1", "1.1", "1.5", "7"
-    piled = ("nothing pulls a ReLU network back: at He's start every size "
-             "is a fixed point.")
+    piled = (
+        "nothing pulls a ReLU network back: at He's start every size "
+        "is a fixed point."
+    )
     hints = {
-        "selu_20": ("1.5", {
-            "1": "the fixed point attracts, but dropout disturbs in every "
-                 "layer, and a layer takes back only a part.",
-            "1.1": "that is one dropout; what the layers do not take back "
-                   "is still there when the next one comes.",
-            "7": "that piles up all nineteen; each layer takes some back."}),
-        "relu_20": ("7", {
-            "1": piled, "1.1": "that is one dropout; there are nineteen. "
-            + piled[0].upper() + piled[1:], "1.5": piled})}
-    for (name, (right, why)), answer in zip(hints.items(),
-                                            (selu_20, relu_20)):
+        "selu_20": (
+            "1.5",
+            {
+                "1": "the fixed point attracts, but dropout disturbs in every "
+                "layer, and a layer takes back only a part.",
+                "1.1": "that is one dropout; what the layers do not take back "
+                "is still there when the next one comes.",
+                "7": "that piles up all nineteen; each layer takes some back.",
+            },
+        ),
+        "relu_20": (
+            "7",
+            {
+                "1": piled,
+                "1.1": "that is one dropout; there are nineteen. "
+                + piled[0].upper()
+                + piled[1:],
+                "1.5": piled,
+            },
+        ),
+    }
+    for (name, (right, why)), answer in zip(hints.items(), (selu_20, relu_20)):
         got = choice(answer, name, options)
         if got != right:
-            raise wrong(f"`{name}`", "the option that the run shows",
-                        shown(got), why[got])
+            raise wrong(
+                f"`{name}`",
+                "the option that the run shows",
+                shown(got),
+                why[got],
+            )
     return "SELU settles at a new size, and ReLU piles up."
 
 
@@ -243,12 +371,16 @@ def relu_wins(rate):
     lead = (_trained("relu", rate, 0) - _trained("silu", rate, 0)).mean()
     if lead < 10:
         raise wrong(
-            "ReLU's lead at `relu_wins`", "10 points or more",
+            "ReLU's lead at `relu_wins`",
+            "10 points or more",
             f"{lead:.0f} points",
             "such large steps do not harm SiLU more than ReLU: go the other "
-            "way." if rate > 1 / 64 else "neither has learned much yet: the "
-            "rate is too small." if _trained("relu", rate, 0).mean() < 75
-            else "both have learned; at which rate has only one?")
+            "way."
+            if rate > 1 / 64
+            else "neither has learned much yet: the rate is too small."
+            if _trained("relu", rate, 0).mean() < 75
+            else "both have learned; at which rate has only one?",
+        )
     return f"at this rate ReLU leads by {lead:.0f} points."
 
 
@@ -256,37 +388,56 @@ def relu_wins(rate):
 def own_rates(relu_rate, silu_rate, gaps):
     """Exercise 5: a rate for each function, and new seeds."""
     attempted(relu_rate=relu_rate, silu_rate=silu_rate, gaps=gaps)
-    rates = {"relu": _rate(relu_rate, "relu_rate"),
-             "silu": _rate(silu_rate, "silu_rate")}
+    rates = {
+        "relu": _rate(relu_rate, "relu_rate"),
+        "silu": _rate(silu_rate, "silu_rate"),
+    }
     what = "ten numbers, in points"
     gaps = array(gaps, "gaps", what)
-    gaps = array(gaps.ravel() if gaps.size == 10 else gaps, "gaps", what,
-                 (10,))
+    gaps = array(
+        gaps.ravel() if gaps.size == 10 else gaps, "gaps", what, (10,)
+    )
     for name, rate in rates.items():
         here = _trained(name, rate, 0).mean()
         for other, word in (rate / 2, "half"), (2 * rate, "twice"):
             there = _trained(name, other, 0).mean()
             if there > here + 1:
                 raise wrong(
-                    f"`{name}_rate`", "a rate better than its neighbours",
+                    f"`{name}_rate`",
+                    "a rate better than its neighbours",
                     f"{here:.0f} % here, {there:.0f} % at {word} of it",
                     "go on in this direction, until neither half nor twice "
-                    "is clearly better.")
-    new, old = ([_trained(name, rate, seed) for name, rate in rates.items()]
-                for seed in (10, 0))
+                    "is clearly better.",
+                )
+    new, old = (
+        [_trained(name, rate, seed) for name, rate in rates.items()]
+        for seed in (10, 0)
+    )
     truth = new[1] - new[0]
     if not close(gaps, truth, atol=0.01):
-        raise wrong("`gaps`", what, shown(gaps), hint_for({
-            "these are the seeds that chose the rates; take 10 to 19.":
-                old[1] - old[0],
-            "the sign: SiLU's accuracy minus ReLU's.": -truth,
-            "those are fractions; a point is a percent.": truth / 100,
-            "each seed is a pair: sorting takes the pairs apart.":
-                np.sort(new[1]) - np.sort(new[0]),
-            "both have SiLU's rate there; each has its own.":
-                new[1] - _trained("relu", rates["silu"], 10),
-        }, "accuracies(..., range(10, 20)) at each one's own rate.",
-            lambda way: close(gaps, way, atol=0.01)))
+        raise wrong(
+            "`gaps`",
+            what,
+            shown(gaps),
+            hint_for(
+                {
+                    "these are the seeds that chose the rates; take 10 to 19.": old[
+                        1
+                    ]
+                    - old[0],
+                    "the sign: SiLU's accuracy minus ReLU's.": -truth,
+                    "those are fractions; a point is a percent.": truth / 100,
+                    "each seed is a pair: sorting takes the pairs apart.": np.sort(
+                        new[1]
+                    )
+                    - np.sort(new[0]),
+                    "both have SiLU's rate there; each has its own.": new[1]
+                    - _trained("relu", rates["silu"], 10),
+                },
+                "accuracies(..., range(10, 20)) at each one's own rate.",
+                lambda way: close(gaps, way, atol=0.01),
+            ),
+        )
     return "each has its own rate, and the seeds are new."
 
 
@@ -294,8 +445,12 @@ def _rate(answer, name):
     what = "a learning rate such as 0.1"
     rate = number(answer, name, what)
     if not 1e-5 <= rate <= 5:
-        raise wrong(f"`{name}`", what, shown(rate),
-                    "rates worth a try lie between 0.0001 and 1.")
+        raise wrong(
+            f"`{name}`",
+            what,
+            shown(rate),
+            "rates worth a try lie between 0.0001 and 1.",
+        )
     return rate
 
 
@@ -304,7 +459,15 @@ def _trained(activation, rate, first_seed):
     """Return ten test accuracies in percent, as the exercise trains."""
     from utils import data, networks
 
-    return 100 * networks.train(
-        data.spirals(), activation=activation, widths=(16, 16, 16),
-        epochs=10, optimizer="adam", seeds=range(first_seed, first_seed + 10),
-        learning_rates=rate).test_accuracy[-1, :, 0]
+    return (
+        100
+        * networks.train(
+            data.spirals(),
+            activation=activation,
+            widths=(16, 16, 16),
+            epochs=10,
+            optimizer="adam",
+            seeds=range(first_seed, first_seed + 10),
+            learning_rates=rate,
+        ).test_accuracy[-1, :, 0]
+    )
