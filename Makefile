@@ -26,7 +26,7 @@ help:
 	@echo 'make serve      show the built book on http://127.0.0.1:$(PORT) (PORT=...)'
 	@echo 'make execute    run and store the notebooks again (FILES=chapters/...)'
 	@echo 'make measure    load every page of the book; write chapters/page_loads.md'
-	@echo 'make benchmark  run the timings in tests/benchmarks'
+	@echo 'make benchmark  run the timings in tools/benchmarks'
 	@echo 'make links      check the links that lead out of the book'
 	@echo 'make clean      remove what the verbs made, but no .venv'
 
@@ -63,26 +63,26 @@ $(binder): $(ready) .binder/requirements.txt .binder/runtime.txt pyproject.toml
 book: $(ready)
 	rm -rf _build
 	.venv/bin/jupyter-book build . -W -n --keep-going || \
-	    { $(py) -m tests.notebooks report; exit 1; }
+	    { $(py) -m tools.report; exit 1; }
 	@echo 'The book: $(CURDIR)/_build/html/index.html'
 	@echo 'In one file: $(CURDIR)/_build/html/relu-book.zip'
 
 test: $(ready) $(binder)
 	@echo; echo '== Lint, and the rules for notebooks =='
 	$(py) -m ruff check .
-	$(py) -m tests.notebooks check
+	$(py) -m tools.rules
 	$(py) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
 	.venv/bin/zizmor --offline --quiet .github/workflows
 	@echo; echo '== Unit tests and doctests =='
-	$(py) -m pytest tests utils _ext --doctest-modules \
-	    -m 'not built and not lab' -n 2 --dist loadgroup
+	$(py) -m pytest tests/code utils classroom tools _ext \
+	    --doctest-modules -n 2 --dist loadgroup
 	@echo; echo '== Stored outputs against a fresh run =='
 	$(py) -m pytest chapters --ignore=chapters/exercises --nbval \
 	    --nbval-kernel-name binder --nbval-cell-timeout=600 -n 2 --dist loadscope
 	@echo; echo '== The book =='
 	$(MAKE) --no-print-directory book
 	@echo; echo '== The built book and JupyterLab, in a browser =='
-	$(py) -m pytest tests -m 'built or lab' -n 2 --dist loadgroup
+	$(py) -m pytest tests/book tests/lab -n 2 --dist loadgroup
 
 serve: $(ready)
 	@test -f _build/html/index.html || { \
@@ -91,16 +91,16 @@ serve: $(ready)
 	$(py) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 execute: $(ready)
-	$(py) -m tests.notebooks execute $(FILES)
+	$(py) -m tools.execute $(FILES)
 
 measure: book $(binder)
-	$(py) -m tests.page_loads
+	$(py) -m tools.page_loads
 
 # With the threads that PyTorch takes by itself.
 benchmark: $(ready)
-	@for file in tests/benchmarks/[a-z]*.py; do \
+	@for file in tools/benchmarks/[a-z]*.py; do \
 	    echo "== $$file =="; env -u OMP_NUM_THREADS \
-	        $(py) -m tests.benchmarks.$$(basename $$file .py) || exit 1; done
+	        $(py) -m tools.benchmarks.$$(basename $$file .py) || exit 1; done
 
 # Not a part of `make test`: other people's pages come and go.
 links: $(ready)
@@ -108,4 +108,4 @@ links: $(ready)
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache
-	find _ext chapters tests utils -name __pycache__ -prune -exec rm -rf {} +
+	find _ext chapters classroom tests tools utils -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What a teacher runs: hand out exercises, grade what comes back."""

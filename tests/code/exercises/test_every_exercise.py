@@ -1,0 +1,224 @@
+"""What holds for the exercises of every chapter, and for every checker."""
+
+import functools
+import importlib
+import inspect
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.code.exercises import told
+from tools import notebooks, paths, rules
+from utils import checks
+
+SOLUTIONS = notebooks.solutions()
+TOPICS = [path.stem[3:] for path in SOLUTIONS]
+
+
+def never_ends(*arguments, **options):
+    while True:
+        pass
+
+
+def raises(*arguments, **options):
+    raise ValueError("no")
+
+
+def forgets_to_return(*arguments, **options):
+    answer = 0.5  # noqa: F841
+
+
+class Touchy:
+    """Raise wherever it is touched."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError("hands off")
+
+
+HOSTILE = {
+    "None": None,
+    "a text": "relu",
+    "nan": np.nan,
+    "a huge number": 1e300,
+    "a wrong shape": np.zeros((3, 1, 2)),
+    "a dict": {"a": 1},
+    "a type": int,
+    "a function that raises": raises,
+    "a function that never ends": never_ends,
+    "a function that forgets to return": forgets_to_return,
+    "a function that returns a text": lambda *arguments: "relu",
+    "a function that returns nan": lambda *arguments: np.nan,
+    "an object that raises": Touchy(),
+}
+
+
+def wrong(path):
+    """Return the table of wrong answers: checker, answers, what is told."""
+    return importlib.import_module(
+        f"tests.code.exercises.test_{path.stem}"
+    ).WRONG
+
+
+def checkers(topic):
+    """Return the checkers of one chapter: name -> function."""
+    module = importlib.import_module(f"utils.checks.{topic}")
+    return {
+        name: function
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if hasattr(function, "__wrapped__")
+    }
+
+
+@functools.cache
+def answered(path):
+    """Run the solutions; return the right answers to each checker."""
+    module = importlib.import_module(f"utils.checks.{path.stem[3:]}")
+    right = {}
+
+    def keep(name, checker):
+        def kept(*answers):
+            right[name] = answers
+            return checker(*answers)
+
+        return kept
+
+    code = [
+        c.source for c in notebooks.read(path).cells if c.cell_type == "code"
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, checker in checkers(path.stem[3:]).items():
+            patch.setattr(module, name, keep(name, checker))
+        exec("\n\n".join(code), {"__name__": "__main__"})
+    return right
+
+
+def test_every_chapter_has_its_exercises():
+    wanted = [
+        path.name
+        for path in notebooks.chapters()
+        if re.match(r"0\d_", path.name)
+    ]
+    assert [path.name for path in SOLUTIONS] == wanted
+    assert wanted == sorted(
+        path.name for path in paths.EXERCISES.glob("*.ipynb")
+    )
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_exercise_keeps_the_rules(path):
+    nb = notebooks.read(path)
+    assert rules.problems(nb) == []
+    assert list(rules.classroom(nb)) == []
+    assert rules.not_compared(nb) == []
+    stored = path.read_text(encoding="utf-8")
+    assert stored == notebooks.dumps(notebooks.normalise(nb))
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_stored_exercise_is_what_its_solutions_make(path):
+    assert not rules.stale(path), rules.TO_MEND
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_exercise_gives_nothing_away(path):
+    text = (paths.EXERCISES / path.name).read_text(encoding="utf-8")
+    for trace in ("SOLUTION", "HIDDEN", "<details>", '"outputs": [\n'):
+        assert trace not in text
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_each_checker_has_an_exercise_and_four_wrong_answers(path):
+    exercise = (paths.EXERCISES / path.name).read_text(encoding="utf-8")
+    used = set(re.findall(r"\bcheck\.(\w+)\(", exercise))
+    assert used == set(checkers(path.stem[3:]))
+    for name, checker in checkers(path.stem[3:]).items():
+        hints = {row[-1] for row in wrong(path) if row[0] is checker}
+        assert len(hints) >= 4, f"{name}: {len(hints)} kinds of wrong answer"
+
+
+@pytest.mark.parametrize(
+    ("checker", "answers", "message"),
+    [
+        pytest.param(
+            checker,
+            answers,
+            told(*parts),
+            id=f"{path.stem}-{checker.__name__}-{number}",
+        )
+        for path in SOLUTIONS
+        for number, (checker, answers, *parts) in enumerate(wrong(path), 1)
+    ],
+)
+def test_wrong_answer_is_told_why(checker, answers, message):
+    assert str(checker(*answers)) == message
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_no_answer_breaks_a_checker(path, monkeypatch):
+    right = answered(path)
+    for name, checker in checkers(path.stem[3:]).items():
+        for position in range(len(right[name])):
+            for kind, hostile in HOSTILE.items():
+                answers = list(right[name])
+                answers[position] = hostile
+                # No wait for what never ends; time for all else, since a busy
+                # machine is slow.
+                endless = hostile is never_ends
+                monkeypatch.setattr(checks, "SECONDS", 0.2 if endless else 30)
+                feedback = checker(*answers)
+                where = f"{name}, answer {position + 1} is {kind}"
+                assert feedback.state == "not yet", where
+                assert str(feedback).startswith("Not yet: "), where
+                assert " at 0x" not in str(feedback), where
+                again = checker(*answers)
+                assert str(again) == str(feedback), where
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_each_answer_alone_can_be_missing(path):
+    for name, answers in answered(path).items():
+        checker = checkers(path.stem[3:])[name]
+        for position in range(len(answers)):
+            some = [*answers]
+            some[position] = ...
+            assert checker(*some).state == "not attempted", name
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_checkers_are_loaded_without_torch(topic):
+    code = (
+        f"import json, sys, utils.checks.{topic}; "
+        "print(json.dumps('torch' in sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=paths.ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert json.loads(run.stdout) is False
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_chapter_and_teachers_page_say_what_there_is(path):
+    chapter = notebooks.read(paths.CHAPTERS / path.name)
+    teaching = (paths.CHAPTERS / "teaching.md").read_text()
+    (row,) = re.findall(rf"^\| .*exercises/{path.name}.*$", teaching, re.M)
+    points, minutes = [0, 0], 0
+    for cell in notebooks.read(path).cells:
+        role = cell.metadata.get("nbgrader", {})
+        if role.get("grade"):
+            points[role["solution"]] += role["points"]
+        if found := rules.SUBTITLE.match(cell.source):
+            title = re.match("## (.+)", cell.source)[1]
+            entry = f"{title} ({found[2]} {found[3]}, {found[4]} min)"
+            assert entry in row
+            minutes += int(found[4])
+    assert row.endswith(f"| {points[0]} + {points[1]} |")
+    (section,) = (c.source for c in chapter.cells if c.id == "exercises")
+    assert f"(exercises/{path.name}) take about {minutes} minutes" in section

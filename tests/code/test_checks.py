@@ -1,0 +1,420 @@
+"""What all checkers share: a hint for every answer, and never a traceback."""
+
+import concurrent.futures
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from tests.code.exercises import told
+from utils import checks
+
+
+@checks.checker
+def double(answer):
+    """Take a function that doubles an array; stand for all checkers."""
+    checks.agrees(
+        answer,
+        "double",
+        lambda x: 2 * x,
+        [
+            (np.array([1.0, 2.0]),),
+            (np.array([-1.0, 0.0]),),
+        ],
+        {
+            "that is a square.": lambda x: x**2,
+            "the sign is lost.": lambda x: 2 * abs(x),
+        },
+        "add x to itself.",
+        "an array",
+    )
+    return "double doubles."
+
+
+@checks.checker
+def half(answer):
+    """Take the number one half; stand for all checkers of numbers."""
+    checks.equals(
+        answer,
+        "half",
+        0.5,
+        {"that is twice.": 2},
+        "divide 1 by 2.",
+        "a number such as 0.3",
+    )
+    return "half is one half."
+
+
+def stub(x):
+    """Do nothing, as what students start from."""
+
+
+def forgets_to_return(x):
+    x = 2 * x
+
+
+def writes_into_its_input(x):
+    x *= 2
+    return x
+
+
+def never_ends(x):
+    while True:
+        pass
+
+
+def prints_and_warns(x):
+    print("noise")
+    np.array([1.0]) / 0
+    return 2 * x
+
+
+def leaves(x):
+    raise SystemExit
+
+
+def shows_an_address(x):
+    raise ValueError(f"{object()} is wrong")
+
+
+class Touchy:
+    """Raise wherever it is touched."""
+
+    def __getattribute__(self, name):
+        raise RuntimeError("hands off")
+
+
+FIRST = "double([1, 2])"
+TOLD = {
+    "square": (lambda x: x**2, FIRST, "[2, 4]", "[1, 4]", "that is a square."),
+    "no sign": (
+        lambda x: 2 * abs(x),
+        "double([-1, 0])",
+        "[-2, 0]",
+        "[2, 0]",
+        "the sign is lost.",
+    ),
+    # Right on the first input, and like a square on the second alone.
+    "a mixture": (
+        lambda x: np.where(x > 0, 2 * x, x**2),
+        "double([-1, 0])",
+        "[-2, 0]",
+        "[1, 0]",
+        "that is a square.",
+    ),
+    "unknown": (
+        lambda x: 2 * x + 1,
+        FIRST,
+        "[2, 4]",
+        "[3, 5]",
+        "add x to itself.",
+    ),
+    "None": (
+        None,
+        "`double` should be a function.",
+        "a function",
+        "None",
+        "write `def`, and do not call it.",
+    ),
+    "text": (
+        "double",
+        "`double` should be a function.",
+        "a function",
+        "'double'",
+        "write `def`, and do not call it.",
+    ),
+    "raises": (
+        lambda x: x[5],
+        FIRST,
+        "an array",
+        "the error IndexError: "
+        "index 5 is out of bounds for axis 0 with size 2",
+        "call it yourself with this input.",
+    ),
+    "wrong arguments": (
+        lambda: 2,
+        FIRST,
+        "an array",
+        "the error TypeError: "
+        "<lambda>() takes 0 positional arguments but 1 was "
+        "given",
+        "call it yourself with this input.",
+    ),
+    "recursion": (
+        lambda x: TOLD["recursion"][0](x),
+        FIRST,
+        "an array",
+        "the error RecursionError: maximum recursion depth exceeded",
+        "call it yourself with this input.",
+    ),
+    "address": (
+        shows_an_address,
+        FIRST,
+        "an array",
+        "the error ValueError",
+        "call it yourself with this input.",
+    ),
+    "exit": (
+        leaves,
+        FIRST,
+        "an array",
+        "the error SystemExit",
+        "call it yourself with this input.",
+    ),
+    "no return": (
+        forgets_to_return,
+        FIRST,
+        "an array",
+        "None",
+        "is there a `return`?",
+    ),
+    "in place": (
+        writes_into_its_input,
+        FIRST,
+        "the input left as it was",
+        "an input that changed",
+        "work on a copy: x *= 2 and "
+        "x[x < 0] = 0 write into what they were given.",
+    ),
+    "nan": (
+        lambda x: x * np.nan,
+        FIRST,
+        "[2, 4]",
+        "[nan, nan]",
+        "add x to itself.",
+    ),
+    "shape": (
+        lambda x: 2 * x[:1],
+        FIRST,
+        "an array of shape (2,)",
+        "shape (1,)",
+        "compare the two shapes, step by step.",
+    ),
+    "texts": (
+        lambda x: ["2", "4"],
+        f"{FIRST} is not made of real numbers.",
+        "an array",
+        "['2', '4']",
+        "real numbers, or an array of them, are wanted.",
+    ),
+    "complex": (
+        lambda x: 2 * x + 0j,
+        f"{FIRST} is not made of real numbers.",
+        "an array",
+        "complex numbers",
+        "real numbers, or an array of them, are wanted.",
+    ),
+    "ragged": (
+        lambda x: [[1], [2, 3]],
+        f"{FIRST} is not made of real numbers.",
+        "an array",
+        "[[1], [2, 3]]",
+        "real numbers, or an array of them, are wanted.",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [(answer, told(*parts)) for answer, *parts in TOLD.values()],
+    ids=TOLD,
+)
+def test_wrong_function_is_told_why(answer, message):
+    feedback = double(answer)
+    assert str(feedback) == message
+    assert not feedback and feedback.attempted
+
+
+def test_torch_tensor_is_told_from_an_array():
+    torch = pytest.importorskip("torch")
+    feedback = double(lambda x: 2 * torch.tensor(x))
+    assert str(feedback) == told(
+        f"{FIRST} is not NumPy's.",
+        "an array",
+        "a torch tensor",
+        "use NumPy here, or end with .numpy().",
+    )
+
+
+def test_endless_loop_is_stopped(monkeypatch):
+    monkeypatch.setattr(checks, "SECONDS", 0.2)
+    start = time.monotonic()
+    assert str(double(never_ends)) == told(
+        FIRST,
+        "an array",
+        "nothing within 0.2 seconds",
+        "look for a loop that never ends.",
+    )
+    assert time.monotonic() - start < 5
+
+
+def test_endless_loop_is_stopped_in_a_program_in_the_background(monkeypatch):
+    monkeypatch.setattr(checks, "SECONDS", 0.2)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert "nothing within" in str(double(never_ends))
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_another_thread_can_check():
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert pool.submit(double, lambda x: 2 * x).result()
+
+
+def test_interrupt_from_outside_is_not_swallowed():
+    def stopped(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        double(stopped)
+
+
+def test_noise_of_an_answer_is_not_seen(capfd, recwarn):
+    assert str(double(prints_and_warns)) == "Right: double doubles."
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (..., "Not attempted: `double` is still `...`."),
+        (stub, "Not attempted: `double` has no code of yours yet."),
+    ],
+)
+def test_what_was_handed_out_is_not_attempted(answer, message):
+    feedback = double(answer)
+    assert str(feedback) == message
+    assert not feedback and not feedback.attempted
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (2, told("`half`", "a number such as 0.3", "2", "that is twice.")),
+        (0.4, told("`half`", "a number such as 0.3", "0.4", "divide 1 by 2.")),
+        (
+            [0.5],
+            told(
+                "`half` should be one number.",
+                "a number such as 0.3",
+                "[0.5]",
+                "take the one entry that was asked for.",
+            ),
+        ),
+        (
+            "0.5",
+            told(
+                "`half` is not made of real numbers.",
+                "a number such as 0.3",
+                "'0.5'",
+                "real numbers, or an array of them, are wanted.",
+            ),
+        ),
+        (
+            np.nan,
+            told(
+                "`half` is not a number.",
+                "a number such as 0.3",
+                "nan",
+                "nan comes from 0/0, from inf - inf and from 0 * inf: "
+                "look for these.",
+            ),
+        ),
+        (..., "Not attempted: `half` is still `...`."),
+        (0.5, "Right: half is one half."),
+        (np.float32(0.5), "Right: half is one half."),
+    ],
+)
+def test_number_is_told_why(answer, message):
+    assert str(half(answer)) == message
+
+
+@pytest.mark.parametrize("checker", [double, half])
+def test_object_that_raises_everywhere_is_survived(checker):
+    feedback = checker(Touchy())
+    assert feedback.state == "not yet"
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (" Left", "left"),
+        (
+            "up",
+            told(
+                "`side` is none of the options.",
+                "'left' or 'right'",
+                "'up'",
+                "copy the option that you mean.",
+            ),
+        ),
+        (
+            1,
+            told(
+                "`side` should be a text.",
+                "'left' or 'right'",
+                "1",
+                "write one of these, with its quotes.",
+            ),
+        ),
+        (..., "`side` is still `...`."),
+    ],
+)
+def test_choice_is_read_or_told_why(answer, message):
+    try:
+        found = checks.choice(answer, "side", ["left", "right"])
+    except (checks.NotYet, checks.NotAttempted) as told_:
+        found = str(told_)
+    assert message.endswith(found)
+
+
+@pytest.mark.parametrize(
+    ("values", "got"),
+    [
+        ((1, 2, 3), "[1, 2, 3]"),
+        (7, "7"),
+    ],
+)
+def test_results_wants_as_many_as_there_are_names(values, got):
+    with pytest.raises(checks.NotYet) as caught:
+        checks.results(lambda x: values, "f", 1.0, likes={"a": 0, "b": 0})
+    assert "Not yet: " + str(caught.value) == told(
+        "f(1)", "2 arrays: a, b", got, "return a, b, in this order."
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layers: layers.append(1),
+        lambda layers: layers[0][0].fill(7),
+    ],
+)
+def test_change_inside_a_list_is_seen(change):
+    with pytest.raises(checks.NotYet, match="an input that changed"):
+        checks.call(change, "f", [(np.zeros(2), 1)], what="nothing")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "None"),
+        (True, "True"),
+        (1e-9 / 3, "3.33333e-10"),
+        (np.float64(2), "2"),
+        (-0.0, "-0"),
+        (np.inf, "inf"),
+        (np.arange(10), "[0, 1, 2, 3, 4, 5, 6, 7, ...]"),
+        (np.eye(2), "[[1, 0], [0, 1]]"),
+        ((1, "a"), "[1, 'a']"),
+        ("x" * 40, repr("x" * 27 + "...")),
+        (object(), "an object"),
+        ({}, "a dict"),
+    ],
+)
+def test_values_are_shown_briefly_and_without_addresses(value, text):
+    assert checks.shown(value) == text

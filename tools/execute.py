@@ -1,0 +1,104 @@
+"""Run notebooks and store them; make each exercise from its solution.
+
+::
+
+    python -m tools.execute [FILES]    all chapters and solutions without FILES
+
+This is the only way that outputs get into the repository.
+"""
+
+import base64
+import re
+import sys
+import time
+from pathlib import Path
+
+from nbclient import NotebookClient
+from nbclient.exceptions import (
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
+
+from classroom.handout import exercise
+from tools.notebooks import chapters, dumps, normalise, read, solutions
+from tools.paths import CHAPTERS, EXERCISES, ROOT, SOLUTIONS
+
+# The picture of README and landing page: a cell's output, and its copy.
+COVER = ("02_nonlinearity", "decision-boundaries")
+COVER_COPY = ROOT / "_static" / "cover.png"
+FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
+
+
+class ExecutionError(Exception):
+    """A cell failed; the message names the chapter and the cell."""
+
+
+def execute(path):
+    """Run the notebook at `path` in its folder; return it normalised."""
+    path = Path(path)
+    nb = read(path)
+    at = {"cell": "none"}
+    client = NotebookClient(
+        nb,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=lambda cell, cell_index: at.update(cell=cell.id),
+    )
+    try:
+        client.execute()
+    except FAILURES as error:
+        raise ExecutionError(
+            f"{path.name}, cell {at['cell']}:\n{plain(str(error))}"
+        ) from error
+    # Dropped in silence, it would come back as a failure of nbval.
+    for cell in nb.cells:
+        for output in cell.get("outputs", []):
+            if output.get("name") == "stderr":
+                raise ExecutionError(
+                    f"{path.name}, cell {cell.id}: wrote to stderr, which is "
+                    f"not stored:\n{output.text}"
+                )
+    return normalise(nb)
+
+
+def plain(traceback):
+    """Return a traceback without its colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", traceback)
+
+
+def cover(nb):
+    """Return the book's cover picture, from the notebook that draws it."""
+    cell = next(cell for cell in nb.cells if cell.id == COVER[1])
+    pictures = [o.data["image/png"] for o in cell.outputs if "data" in o]
+    return base64.b64decode(pictures[0])
+
+
+def store(paths):
+    """Run the notebooks and write them, with what is made from them."""
+    for path in paths:
+        start = time.perf_counter()
+        nb = execute(path)
+        path.write_text(dumps(nb), encoding="utf-8")
+        if path.stem == COVER[0] and path.parent == CHAPTERS:
+            COVER_COPY.write_bytes(cover(nb))
+        if path.parent == SOLUTIONS:
+            made = dumps(exercise(nb))
+            (EXERCISES / path.name).write_text(made, encoding="utf-8")
+        print(f"{path.name}: stored, {time.perf_counter() - start:.0f} s")
+
+
+def main(arguments):
+    """Store the notebooks that are named, or all."""
+    paths = [Path(file).resolve() for file in arguments]
+    try:
+        store(paths or chapters() + solutions())
+    except ExecutionError as error:
+        raise SystemExit(str(error)) from None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
