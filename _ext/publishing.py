@@ -38,6 +38,7 @@ REDIRECT = """\
 <title>{title}</title>
 {tags}
 <meta http-equiv="refresh" content="0; url={target}">
+<script>location.replace("{target}" + location.hash);</script>
 </head>
 <body><p><a href="{target}">{title}</a></p></body>
 </html>
@@ -48,6 +49,7 @@ def setup(app):
     """Find out about the clone, and connect what tells readers about it."""
     app.clone = clone.clone(os.environ, Path(app.srcdir))
     app.address = clone.address(os.environ)
+    app.add_config_value("moved_pages", {}, "html", [dict])
     app.connect("config-inited", configure)
     app.connect("builder-inited", run_nothing_to_check_links, priority=400)
     # After the theme, which starts the list of buttons and the description.
@@ -189,12 +191,9 @@ def finish(app, exception):
         return
     site = Path(app.outdir)
     root = app.config.root_doc
-    page = REDIRECT.format(
-        title=html.escape(app.config.html_title),
-        tags=tags(app, root, app.env.get_doctree(root)).strip(),
-        target=app.builder.get_target_uri(root),
-    )
-    (site / "index.html").write_text(page, encoding="utf-8")
+    redirect(app, "index", root, app.config.html_title)
+    for old, new in app.config.moved_pages.items():
+        redirect(app, old, new, app.env.titles[new].astext())
     if app.clone and app.clone.archive:
         for name in app.env.found_docs:
             path = Path(app.env.doc2path(name))
@@ -204,6 +203,17 @@ def finish(app, exception):
     if app.address:
         write_sitemap(app, site / "sitemap.xml")
     pack(site)
+
+
+def redirect(app, old, new, title):
+    """Write a page that leads from an old address to the new one."""
+    page = REDIRECT.format(
+        title=html.escape(title),
+        tags=tags(app, new, app.env.get_doctree(new)).strip(),
+        target=app.builder.get_relative_uri(old, new),
+    )
+    path = Path(app.outdir, app.builder.get_target_uri(old))
+    path.write_text(page, encoding="utf-8")
 
 
 def add_bootstrap(path, copy, archive):

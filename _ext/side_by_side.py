@@ -10,9 +10,9 @@ def setup(app):
     """Read up to four pages at a time, as many as there are cores."""
     # jupyter-book has no option for it.
     app.parallel = min(4, os.cpu_count())
-    app.connect("env-before-read-docs", deal)
-    # The book numbers no sections, so this one does nothing.
+    # It only counts, after all pages were read.
     app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
+    app.connect("env-before-read-docs", deal)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

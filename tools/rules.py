@@ -315,7 +315,7 @@ def _quiz(cell):
 def classroom(nb):
     """Return which rules for exercises the solutions `nb` break."""
     title = nb.cells[0].source
-    if not re.match(r"# Solutions \d: ", title):
+    if not re.match(r"# Solutions \d+: ", title):
         yield f"{nb.cells[0].id}: the title is '# Solutions N: topic'"
     parts = []
     for cell in nb.cells[1:]:

@@ -14,7 +14,7 @@ KINDS = [
     "chapters/07_dying_relu.html",
     "chapters/exercises/07_dying_relu.html",
     "chapters/solutions/07_dying_relu.html",
-    "chapters/10_claims.html",
+    "chapters/12_claims.html",
     "chapters/about.html",
     "chapters/faq.html",
     "chapters/glossary.html",
@@ -408,7 +408,7 @@ def shown(page):
 
 
 @pytest.mark.parametrize("width", [1280, 320])
-@pytest.mark.parametrize("name", ["07_dying_relu", "10_claims"])
+@pytest.mark.parametrize("name", ["07_dying_relu", "12_claims"])
 def test_definitions_show_on_focus_and_hover(browser, site, name, width):
     page = open_page(
         browser,

@@ -48,7 +48,7 @@ def folded(site, name):
     [
         ("chapters/07_dying_relu.html", "dark"),
         ("chapters/solutions/07_dying_relu.html", "light"),
-        ("chapters/10_claims.html", "light"),
+        ("chapters/12_claims.html", "light"),
     ],
 )
 def test_paper_shows_what_is_folded_and_no_controls(
@@ -84,7 +84,7 @@ WIDE = """() => [...document.querySelectorAll("article *")]
 
 @pytest.mark.parametrize(
     "name",
-    ["10_claims", "07_dying_relu", "solutions/09_in_practice", "08_variants"],
+    ["12_claims", "07_dying_relu", "solutions/10_in_practice", "08_variants"],
 )
 def test_paper_cuts_nothing_off_and_is_white(browser, site, name):
     url = (site / f"chapters/{name}.html").as_uri()

@@ -258,7 +258,7 @@ REPRODUCED = {
     "poole2016": "04_vanishing_gradients",
     "schoenholz2017": "04_vanishing_gradients",
     "lu2019": "07_dying_relu",
-    "shazeer2020": "09_in_practice",
+    "shazeer2020": "10_in_practice",
     "mirzadeh2023": "06_sparsity",
 }
 

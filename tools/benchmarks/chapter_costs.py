@@ -1,6 +1,6 @@
 """Run every chapter in a fresh kernel; print its seconds and peak memory.
 
-The book promises at most 30 s (07 to 09: 60 s) and 1 GB on two cores.
+The book promises at most 30 s (7, 8 and 10: 60 s) and 1 GB on two cores.
 """
 
 import platform

@@ -1,4 +1,4 @@
-"""Checkers for the exercises of chapter 9, in practice."""
+"""Checkers for the exercises of chapter 10, in practice."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of chapter 9, and what each is told."""
+"""Wrong answers to the exercises of chapter 10, and what each is told."""
 
 import copy
 
