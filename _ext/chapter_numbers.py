@@ -27,7 +27,7 @@ def chapter(docname):
 
 
 def number(app, env):
-    """Number the chapters, and the figures of each page from 1 on."""
+    """Give chapters and figures their numbers; those of a page start at 1."""
     for docname in env.found_docs:
         own = (chapter(docname),) if chapter(docname) else ()
         if own:

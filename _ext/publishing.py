@@ -176,7 +176,9 @@ def describe(app, pagename, doctree):
         return app.env.metadata[pagename]["description"]
     landing = Path(app.env.doc2path(app.config.root_doc)).read_text("utf-8")
     questions = dict(
-        re.findall(r"^\| \{doc\}`(\w+)` \| (.+?) \|", landing, re.MULTILINE)
+        re.findall(
+            r"^\| \d+ \| \{doc\}`(\w+)` \| (.+?) \|", landing, re.MULTILINE
+        )
     )
     *_, folder, name = pagename.split("/")
     if name in questions:

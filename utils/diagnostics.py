@@ -57,8 +57,7 @@ from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 
 from . import activations as act
-from . import networks
-from .networks import _choice, _instance, _positive, _whole
+from . import arguments, networks
 
 # The modules that map each number on its own, and so have a slope.
 _MODULES = (
@@ -327,11 +326,11 @@ def mean_field(activation, weight_scale, *, depth, q=1.0):
     [1.0, 0.5, 0.25]
     """
     f, slope = _function(activation)
-    c = _positive("weight_scale", weight_scale)
+    c = arguments.positive("weight_scale", weight_scale)
     if not (isinstance(q, Real) and q >= 0):
         raise ValueError(f"q must be at least 0, such as 1.0, got {q!r}")
     qs = [float(q)]
-    while len(qs) < _whole("depth", depth, 1):
+    while len(qs) < arguments.whole("depth", depth, 1):
         qs.append(c * _mean_square(f, qs[-1]))
     return MeanField(
         np.array(qs), np.array([c * _mean_square(slope, q) for q in qs])
@@ -351,7 +350,7 @@ def fixed_point(activation, weight_scale):
     MeanField(q=0.0, chi=1.0)
     """
     f, slope = _function(activation)
-    c = _positive("weight_scale", weight_scale)
+    c = arguments.positive("weight_scale", weight_scale)
 
     def growth(log_q):
         after = c * _mean_square(f, np.exp(log_q))
@@ -412,11 +411,11 @@ def random_networks(
     [0.25, 0.5, 1.0]
     """
     f, slope = _function(activation)
-    c = _positive("weight_scale", weight_scale)
-    width = _whole("width", width, 1)
-    depth = _whole("depth", depth, 1)
-    draws = _whole("draws", draws, 1)
-    _instance(
+    c = arguments.positive("weight_scale", weight_scale)
+    width = arguments.whole("width", width, 1)
+    depth = arguments.whole("depth", depth, 1)
+    draws = arguments.whole("draws", draws, 1)
+    arguments.instance(
         "rng",
         rng,
         np.random.Generator,
@@ -472,7 +471,10 @@ def born_dead_probability(width, depth):
     >>> born_dead_probability(2, 10)
     0.9436864852905273
     """
-    width, depth = _whole("width", width, 1), _whole("depth", depth)
+    width, depth = (
+        arguments.whole("width", width, 1),
+        arguments.whole("depth", depth),
+    )
     return float(-np.expm1(depth * np.log1p(-(2.0**-width))))
 
 
@@ -523,9 +525,12 @@ def born_dead_simulation(width, depth, draws, rng, inputs=(1.0,)):
     >>> round(float(share[-1]), 2), round(float(error[-1]), 4)
     (0.94, 0.0007)
     """
-    width, depth = _whole("width", width, 1), _whole("depth", depth)
-    draws = _whole("draws", draws, 1)
-    _instance(
+    width, depth = (
+        arguments.whole("width", width, 1),
+        arguments.whole("depth", depth),
+    )
+    draws = arguments.whole("draws", draws, 1)
+    arguments.instance(
         "rng",
         rng,
         np.random.Generator,
@@ -593,7 +598,9 @@ def layers(model, x, loss=None):
         loss = loss or _mean_squared_output
         if isinstance(model, networks.Networks):
             return _network_layers(model, x, loss)
-        _instance("model", model, nn.Module, "an nn.Module or Networks")
+        arguments.instance(
+            "model", model, nn.Module, "an nn.Module or Networks"
+        )
         return _module_layers(model, x, loss)
 
 
@@ -722,7 +729,7 @@ def health_report(model, x, loss=None):
     norm; Leaky ReLU alone keeps units alive but hardly helps. See chapter
     07.
     """
-    _instance(
+    arguments.instance(
         "model",
         model,
         nn.Module,
@@ -883,7 +890,9 @@ def _check_samples(x):
 
 
 def _check(model, x):
-    _instance("x", x, torch.Tensor, "a tensor such as torch.as_tensor(data)")
+    arguments.instance(
+        "x", x, torch.Tensor, "a tensor such as torch.as_tensor(data)"
+    )
     _check_samples(x)
     if any(map(is_lazy, [*model.parameters(), *model.buffers()])):
         raise ValueError(
@@ -1038,7 +1047,7 @@ def _mean_cosine(vectors):
 
 def _function(activation):
     """Return value and derivative of a function of one argument."""
-    f = _choice("activation", activation, act.ACTIVATIONS)
+    f = arguments.choice("activation", activation, act.ACTIVATIONS)
     weight = (0.25,) if activation == "prelu" else ()
     return lambda x: f(x, *weight), lambda x: f.derivative(x, *weight)
 

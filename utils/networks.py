@@ -18,6 +18,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from . import arguments
 from .data import Dataset
 
 
@@ -304,9 +305,9 @@ def initialise(sizes, rng, weight_init="default", bias_init="default"):
     weights, biases = [], []
     for fan_in, fan_out in zip(sizes, sizes[1:]):
         if isinstance(weight_init, Real):
-            c = _positive("weight_init", weight_init)
+            c = arguments.positive("weight_init", weight_init)
         else:
-            c = _choice("weight_init", weight_init, WEIGHT_INITS)(
+            c = arguments.choice("weight_init", weight_init, WEIGHT_INITS)(
                 fan_in, fan_out
             )
         if weight_init == "default":
@@ -385,11 +386,14 @@ def train(
     TrainingResult(2-32-32-32-2 relu, 3 seeds x 2 learning rates, 2 epochs of \
 sgd, 0 diverged)
     """
-    _choice("activation", activation, ACTIVATIONS)
+    arguments.choice("activation", activation, ACTIVATIONS)
     seeds, rates = _check_training(
         dataset, seeds, learning_rates, epochs, batch_size, optimizer, dtype
     )
-    widths = [_whole("widths", width, 1) for width in _listed(widths)]
+    widths = [
+        arguments.whole("widths", width, 1)
+        for width in arguments.listed(widths)
+    ]
     if batch_norm and len(dataset.x_train) % batch_size == 1 % batch_size:
         raise ValueError(
             "batch_norm needs two samples in every minibatch, and with "
@@ -403,11 +407,14 @@ sgd, 0 diverged)
             f"{tuple(widths)}"
         )
     if max_norm is not None and max_norm != np.inf:
-        _positive("max_norm", max_norm)
+        arguments.positive("max_norm", max_norm)
     if activation_l1 != 0:
-        _positive("activation_l1", activation_l1)
+        arguments.positive("activation_l1", activation_l1)
     steps = epochs * -(-len(dataset.x_train) // batch_size)
-    snapshots = [_whole("snapshots", step) for step in _listed(snapshots)]
+    snapshots = [
+        arguments.whole("snapshots", step)
+        for step in arguments.listed(snapshots)
+    ]
     if max(snapshots, default=0) > steps:
         raise ValueError(
             f"snapshots must be steps of 0 to {steps}, got {max(snapshots)}"
@@ -598,7 +605,7 @@ def train_modules(
 def _built(build, seed):
     torch.manual_seed(seed)
     module = build()
-    _instance(
+    arguments.instance(
         "what build returns",
         module,
         nn.Module,
@@ -646,18 +653,22 @@ def _check_training(
     dataset, seeds, learning_rates, epochs, batch_size, optimizer, dtype
 ):
     """Return seeds and learning rates as tuples."""
-    _instance("dataset", dataset, Dataset, "a Dataset such as data.digits()")
-    _choice("optimizer", optimizer, OPTIMIZERS)
+    arguments.instance(
+        "dataset", dataset, Dataset, "a Dataset such as data.digits()"
+    )
+    arguments.choice("optimizer", optimizer, OPTIMIZERS)
     if dtype not in (torch.float64, torch.float32):
         raise ValueError(
             f"dtype must be torch.float64 or torch.float32, got {dtype!r}"
         )
     if isinstance(seeds, Integral):
-        seeds = range(_whole("seeds", seeds, 1))
-    seeds = _several("seeds", seeds, _whole)
-    rates = _several("learning_rates", learning_rates, _positive)
-    _whole("epochs", epochs, 0)
-    _whole("batch_size", batch_size, 1)
+        seeds = range(arguments.whole("seeds", seeds, 1))
+    seeds = arguments.several("seeds", seeds, arguments.whole)
+    rates = arguments.several(
+        "learning_rates", learning_rates, arguments.positive
+    )
+    arguments.whole("epochs", epochs, 0)
+    arguments.whole("batch_size", batch_size, 1)
     return seeds, rates
 
 
@@ -829,46 +840,3 @@ def _epochs(epochs, progress):
     yield from tqdm(range(epochs), disable=not progress, leave=False)
     if progress and in_notebook:
         clear_output()
-
-
-def _choice(name, value, known):
-    if not isinstance(value, str) or value not in known:
-        raise ValueError(
-            f"{name} must be one of {', '.join(known)}, got {value!r}"
-        )
-    return known[value]
-
-
-def _instance(name, value, kind, wanted):
-    if not isinstance(value, kind):
-        raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}")
-
-
-def _listed(values):
-    return np.atleast_1d(values).tolist()
-
-
-def _several(name, values, check):
-    values = tuple(check(name, value) for value in _listed(values))
-    if not values or len(set(values)) < len(values):
-        raise ValueError(
-            f"{name} must be one or more different numbers, got {list(values)}"
-        )
-    return values
-
-
-def _whole(name, value, low=0):
-    if type(value) is bool or not isinstance(value, Integral) or value < low:
-        raise ValueError(
-            f"{name} must be whole, at least {low}, such as "
-            f"{low + 1}, got {value!r}"
-        )
-    return int(value)
-
-
-def _positive(name, value):
-    if not isinstance(value, Real) or not 0 < value < np.inf:
-        raise ValueError(
-            f"{name} must be positive and finite, such as 0.1, got {value!r}"
-        )
-    return float(value)

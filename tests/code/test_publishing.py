@@ -39,9 +39,9 @@ INDEX = """\
 
 About three things.
 
-| chapter | question |
-| --- | --- |
-| {doc}`01_first` | Why "not"? |
+| | chapter | question |
+| --: | --- | --- |
+| 1 | {doc}`01_first` | Why "not"? |
 
 ```{toctree}
 01_first
