@@ -1,11 +1,13 @@
 """Small data sets that need no download: real digits, generated spirals."""
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
+
+from . import arguments
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -115,11 +117,7 @@ def spirals(n=600, classes=2, noise=0.1, seed=0):
     """
     if classes not in (2, 3):
         raise ValueError(f"classes must be 2 or 3, got {classes!r}")
-    if not isinstance(n, Integral) or n < 5 * classes:
-        raise ValueError(
-            f"n must be a whole number of at least {5 * classes} "
-            f"points, such as 600, got {n!r}"
-        )
+    arguments.whole("n", n, 5 * classes)
     if not isinstance(noise, Real) or not 0 <= noise < np.inf:
         raise ValueError(
             f"noise must be a finite number of at least 0, such "

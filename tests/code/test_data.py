@@ -101,8 +101,8 @@ def test_dataset_says_what_does_not_fit(arguments, message):
     ("arguments", "message"),
     [
         ({"classes": 4}, "classes must be 2 or 3, got 4"),
-        ({"n": 9}, "n must be a whole number of at least 10"),
-        ({"n": 100.5}, "n must be a whole number"),
+        ({"n": 9}, "n must be whole, at least 10, .*got 9"),
+        ({"n": 100.5}, "n must be whole, at least 10, .* got 100.5"),
         ({"noise": -0.1}, "noise must be a finite number of at least 0"),
         ({"noise": np.nan}, "noise must be a finite number of at least 0"),
     ],
