@@ -16,7 +16,10 @@ UTILS = sorted((ROOT / "utils").rglob("*.py"))
 # A module may import only from lower steps.
 STEPS = {
     "activations": 0,
+    "arguments": 0,
     "data": 0,
+    "health": 0,
+    "theory": 1,
     "networks": 1,
     "diagnostics": 2,
     "checks": 3,
@@ -234,8 +237,11 @@ def test_dependencies_point_one_way(path):
             assert STEPS[rest[0]] < STEPS[module(path)], ".".join(rest)
 
 
-def test_activations_imports_no_torch():
-    code = "import sys, utils.activations; print('torch' in sys.modules)"
+def test_what_needs_numpy_only_imports_no_torch():
+    code = (
+        "import sys, utils.activations, utils.data, utils.theory; "
+        "print('torch' in sys.modules)"
+    )
     run = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
