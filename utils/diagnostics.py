@@ -112,7 +112,7 @@ def _network_layers(model, x, loss):
     health.check_samples(x)
     if len(model.weights) == 1:
         raise ValueError(f"the networks have no hidden layer: {model}")
-    logits, hidden = model.forward(x.requires_grad_())
+    logits, hidden = model.flat_forward(x.requires_grad_())
     # The members share nothing, so each has the gradient of its own loss.
     gradients = torch.autograd.grad(
         sum(map(loss, logits)), [z for z, _ in hidden], retain_graph=True
