@@ -84,6 +84,8 @@ book: $(ready)
 test: $(ready) $(binder) browser
 	@echo; echo '== Lint, and the rules for notebooks =='
 	$(py) -m ruff check .
+	$(py) -m ruff format --check .
+	.venv/bin/lint-imports
 	$(py) -m tools.rules
 	$(py) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
 	.venv/bin/zizmor --offline --quiet .github/workflows

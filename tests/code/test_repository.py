@@ -1,6 +1,5 @@
 """What holds for the repository as a whole: pins, links, sizes, imports."""
 
-import ast
 import re
 import subprocess
 import sys
@@ -17,21 +16,6 @@ from tools.paths import ROOT
 from tools.rules import MACHINE_PATH
 
 LOCKS = ("requirements.lock", ".binder/requirements.txt")
-UTILS = sorted((ROOT / "utils").rglob("*.py"))
-
-# A module may import only from lower steps.
-STEPS = {
-    "activations": 0,
-    "data": 0,
-    "networks": 1,
-    "diagnostics": 2,
-    "checks": 3,
-    "exercises": 0,
-    "explorer": 3,
-    "grading": 1,
-    "plotting": 3,
-    "timing": 0,
-}
 
 
 def text(path):
@@ -283,63 +267,11 @@ def test_no_file_is_larger_than_a_megabyte(files):
 # --- utils ---
 
 
-def code_lines(path):
-    """Count the lines that are neither blank, comment nor docstring."""
-    source = path.read_text(encoding="utf-8")
-    documented = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
-            if ast.get_docstring(node):
-                text = node.body[0]
-                documented |= set(range(text.lineno, text.end_lineno + 1))
-    lines = enumerate(source.splitlines(), start=1)
-    return sum(
-        bool(line.strip())
-        and not line.lstrip().startswith("#")
-        and number not in documented
-        for number, line in lines
+def test_what_needs_numpy_only_imports_no_torch():
+    code = (
+        "import sys, utils.activations, utils.data, utils.theory; "
+        "print('torch' in sys.modules)"
     )
-
-
-def module(path):
-    """Return the module that the file belongs to: "checks", for a part."""
-    return path.relative_to(ROOT / "utils").with_suffix("").parts[0]
-
-
-def test_utils_can_be_read_in_one_sitting():
-    # What the classroom needs is looked up, not read.
-    lines = {
-        path.name: code_lines(path)
-        for path in UTILS
-        if module(path) not in {"checks", "exercises", "grading"}
-    }
-    assert sum(lines.values()) <= 1460, lines
-
-
-def imported(path):
-    """Return the dotted names of the modules that the file imports."""
-    names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            package = "utils." if node.level else ""
-            module = f"{package}{node.module or ''}".rstrip(".")
-            names += [f"{module}.{alias.name}" for alias in node.names]
-    return names
-
-
-@pytest.mark.parametrize("path", UTILS, ids=module)
-def test_dependencies_point_one_way(path):
-    parts = [name.split(".") for name in imported(path)]
-    assert not {"chapters", "tests"} & {first for first, *_ in parts}
-    for first, *rest in parts:
-        if first == "utils" and rest[0] != module(path):
-            assert STEPS[rest[0]] < STEPS[module(path)], ".".join(rest)
-
-
-def test_activations_imports_no_torch():
-    code = "import sys, utils.activations; print('torch' in sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
