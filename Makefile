@@ -18,7 +18,8 @@ unexport PYTHONPATH
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
-.PHONY: help book test serve execute measure benchmark links lock clean
+.PHONY: help book test serve execute measure benchmark links lock clean \
+    browser
 
 help:
 	@echo 'make book       build the book into _build/html, every cell run anew'
@@ -68,6 +69,10 @@ $(binder): $(ready) .binder/requirements.txt .binder/runtime.txt
 	.venv-binder/bin/python -m ipykernel install --prefix .venv --name binder
 	@touch $@
 
+# Where none starts: Playwright's own, else the system's package.
+browser: $(ready)
+	@$(py) -m tools.browser
+
 # Sphinx keeps pages whose sources did not change, though utils/ may have.
 book: $(ready)
 	rm -rf _build
@@ -76,7 +81,7 @@ book: $(ready)
 	@echo 'The book: $(CURDIR)/_build/html/index.html'
 	@echo 'In one file: $(CURDIR)/_build/html/relu-book.zip'
 
-test: $(ready) $(binder)
+test: $(ready) $(binder) browser
 	@echo; echo '== Lint, and the rules for notebooks =='
 	$(py) -m ruff check .
 	$(py) -m ruff format --check .
@@ -104,7 +109,7 @@ serve: $(ready)
 execute: $(ready)
 	$(py) -m tools.execute $(FILES)
 
-measure: book $(binder)
+measure: book $(binder) browser
 	$(py) -m tools.page_loads
 
 # With the threads that PyTorch takes by itself.
