@@ -219,8 +219,7 @@ def texts(nb):
             question = OPTION.sub("", cell.source)
             yield cell.id, answers(cell.source), list(numbers(question))
         elif cell.cell_type == "markdown":
-            text = ROW.sub(blanked, cell.source) if exercises else cell.source
-            yield cell.id, text, data
+            yield cell.id, cell.source, data
         else:
             shown = cell.metadata.get("mystnb", {})
             yield cell.id, shown.get("figure", {}).get("caption", ""), []

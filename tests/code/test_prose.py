@@ -61,9 +61,10 @@ def ran():
         "for low in (0.611, 0.622):\n"
         "    assert round(x[555], 7) == 5.83 and low < 0.033 < y\n"
         "assert abs(x - 8.88) < 0.044, 4.321\n"
-        'assert f"{x:.31f}" == "0.40 0.52" and abs(f(4.44, 717)) < 0.077\n'
+        'assert f"{x:.31f}" == "0.40 0.52" and abs(2 * f(4.44, 717)) < 0.077\n'
         "np.testing.assert_allclose(x, [1_379_520, -0.56], atol=0.0999)\n"
-        "assert x == 3 / 157\n"
+        "assert x == 3 / 157 and np.isclose(x, 67)\n"
+        "assert max(abs(x - y)) == 0.052 and 0.142 < abs(x - y) < 0.151\n"
     )
     return guards.guards(
         new_notebook(
@@ -133,6 +134,7 @@ def test_made_up_numbers_are_found_nowhere(ran, text, nowhere):
         "It is 5.83, or 5.8, and at least 0.033.",
         "It is 8.88, 0.40 or 0.52 and 66.1, from 0.611 to 0.622.",
         "It is 1 379 520 or −0.56, less than 0.077 at 4.44, or 3/157.",
+        "It is 67, 0.052, and 0.142 to 0.151.",
     ],
 )
 def test_what_an_assertion_compares_with_is_a_guard(ran, text):
