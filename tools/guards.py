@@ -29,11 +29,11 @@ Every other number must be found in one of these places:
 On a page only paragraphs that link a chapter state results.
 
 What passes unseen: numbers are looked up in a whole notebook, so a number may
-agree with an output that it does not speak of, the sooner the fewer digits it
-has. A whole number is weakly guarded: a setting will do. A number without a
-sign agrees with an output of either sign. A bound that is asserted guards a
-sentence that gives it as a value. The tests beside the chapters' results
-guard what these let through.
+agree with an output that it does not speak of. With its last digit changed by
+one, nine in ten decimals of three digits or more are found, four in ten of two
+digits, and one in ten of one; of whole numbers and percentages one in five.
+A number without a sign agrees with an output of either sign, and a value with
+a bound. The tests beside the chapters' results guard what these let through.
 """
 
 import ast
