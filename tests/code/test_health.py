@@ -1077,6 +1077,31 @@ def test_many_dead_units_count_at_any_cosine(dead, weights, samples, expected):
     )
 
 
+class Aside(nn.Module):
+    """Run the model, and beside it an activation on nan, for nobody."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.aside, self.model = nn.ReLU(), model
+
+    def forward(self, x):
+        self.aside(torch.nan * x)
+        return self.model(x)
+
+
+def test_the_gradient_is_not_judged_where_another_fault_disturbs_it():
+    x, widths = normal(100, 20), [20] + [64] * 10
+    vanishing = chain(nn.ReLU, widths, 0.5)
+    assert faults(vanishing, x) == {(VANISHES, "1 to 19")}
+    assert faults(Aside(vanishing), x) == {(EXPLODES, "aside")}
+    # With biases, so that there is a gradient behind the dead layer.
+    dead = chain(nn.ReLU, widths, 0.2, 0.1)
+    nn.init.constant_(dead[2].bias, -1e3)
+    norms = [layer.gradient_norm for layer in measure(dead, x)]
+    assert norms[0] == 0 and 0 < norms[2] < norms[-1] / 100
+    assert faults(dead, x) == {(DYING, "3")}
+
+
 def test_a_convolutional_network_of_bad_scale():
     assert faults(Pictures(gain=30.0), PIXELS) == {
         (EXPLODES, "stages.low.1 to top.1")
@@ -1155,6 +1180,13 @@ def test_few_samples_are_said_to_be_few():
         assert ("Give 20 or more" in str(report)) == few
         assert (report.findings == []) == few
     assert health.report(*HEALTHY["equal samples"]()).samples == 1
+
+
+def test_units_always_on_are_not_judged_by_few_samples():
+    make, expected = ILL["linear"]
+    model, x = make()
+    assert faults(model, x[:20]) == expected
+    assert faults(model, x[:19]) == set()
 
 
 def test_few_samples_do_not_hide_a_dead_layer():
