@@ -48,8 +48,12 @@ def chromium():
 
 def found():
     """Return whether a Chromium starts."""
-    with chromium() as browser:
-        return browser is not None
+    try:
+        with chromium() as browser:
+            return browser is not None
+    except Exception:
+        # Playwright itself does not: a library is missing.
+        return False
 
 
 def succeeds(*command):
@@ -77,8 +81,9 @@ def install():
         # It was fetched and does not start: it lacks libraries.
         succeeds(*root, *playwright, "install-deps", "chromium")
     elif succeeds(*root, "apt-get", "update"):
-        package = ("--yes", "--no-install-recommends", "chromium")
-        succeeds(*root, "apt-get", "install", *package)
+        # Playwright's program for any browser is linked to libatomic.
+        packages = ("--no-install-recommends", "chromium", "libatomic1")
+        succeeds(*root, "apt-get", "install", "--yes", *packages)
     if not found():
         sys.exit(
             "The tests want a browser, and neither Playwright's own nor the"

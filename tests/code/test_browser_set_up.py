@@ -10,7 +10,7 @@ from tools import browser
 OWN = "playwright install --only-shell chromium"
 LIBRARIES = "playwright install-deps chromium"
 UPDATE = "apt-get update"
-PACKAGE = "apt-get install --yes --no-install-recommends chromium"
+PACKAGE = "apt-get install --yes --no-install-recommends chromium libatomic1"
 
 
 def test_browser_that_does_not_start_is_none(tmp_path, monkeypatch):
