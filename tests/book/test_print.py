@@ -10,7 +10,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 from pypdf import PdfReader
 
-from tests.book.test_browser import open_page
+from tests.book.looking import open_page
 
 LABELS = (
     "Show code cell",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.book.test_browser import address, open_page
+from tests.book.looking import address, open_page
 
 WANTED = {
     "dying relu": "Dying ReLU",
