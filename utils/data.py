@@ -16,10 +16,12 @@ class Dataset:
 
     Parameters
     ----------
-    x_train, x_test : array_like
-        Samples, (samples, features); kept as copies in float64.
-    y_train, y_test : array_like of int
-        Labels 0, 1, ..., (samples,); kept as copies in int64.
+    x_train : array_like
+        Samples, (samples, features); kept as a copy in float64.
+    y_train : array_like of int
+        Labels 0, 1, ..., (samples,); kept as a copy in int64.
+    x_test, y_test : array_like
+        The same for testing.
 
     Raises
     ------

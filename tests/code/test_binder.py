@@ -51,9 +51,10 @@ def needed(sources):
 
 
 def pinned():
-    """Return the names of the packages that Binder installs."""
-    text = (ROOT / ".binder/requirements.txt").read_text(encoding="utf-8")
-    return set(re.findall(r"^([\w-]+)==", text, re.M))
+    """Return the names that Binder's environment is made for."""
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    run = text.split("\n# --- ")[1]
+    return set(re.findall(r"^([\w-]+)==", run, re.M))
 
 
 def test_binder_installs_what_the_notebooks_import_and_no_more():

@@ -119,7 +119,8 @@ def train(
     snapshots : int or sequence of int
         Numbers of steps after which to keep a copy of the networks.
     dtype : torch.dtype
-        float64, since float32 results differ between processors; or float32.
+        The type of all numbers: float64, since float32 results differ between
+        processors, or float32.
     progress : bool
         Show a bar to a person who waits. It leaves no output, and a notebook
         executed by a program shows none. In a live notebook it clears what
@@ -283,10 +284,13 @@ def train_modules(
         hold is trained, each number in one place only: no buffers (batch
         normalisation) or other tensors, no frozen or shared parameters, and
         no dropout.
-    dataset, seeds, learning_rates, epochs, batch_size, optimizer, dtype, \
-progress
-        As in `train`. A seed's `np.random.default_rng` draws each epoch's
+    dataset : Dataset
+        Samples and labels, such as `data.digits()`.
+    seeds : int or sequence of int
+        As in `train`; a seed's `np.random.default_rng` draws each epoch's
         order of the samples.
+    learning_rates, epochs, batch_size, optimizer, dtype, progress : see `train`
+        As in `train`.
 
     Returns
     -------
