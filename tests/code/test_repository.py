@@ -210,6 +210,7 @@ def test_workflow_calls_make_test():
         "measure",
         "benchmark",
         "links",
+        "lock",
         "clean",
     ],
 )
