@@ -13,6 +13,8 @@ from functools import partial, update_wrapper
 import numpy as np
 from scipy.special import ndtr
 
+from . import arguments
+
 _NOTES = """
 
 x is a real number or an array of them, of any shape. The result is a new
@@ -124,10 +126,7 @@ def _number(name, value, shape, example, low=-np.inf, many=False):
 
 
 def _gelu_form(name, value, shape):
-    if not (isinstance(value, str) and value in ("none", "tanh")):
-        given = reprlib.repr(value)
-        raise ValueError(f"{name} must be 'none' or 'tanh', got {given}")
-    return value
+    return arguments.choice(name, value, {"none": "none", "tanh": "tanh"})
 
 
 def _times(x, gate):
