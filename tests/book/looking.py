@@ -31,9 +31,11 @@ THEMES = ("light", "dark")
 
 SHOW_THEME = "theme => { document.documentElement.dataset.theme = theme; }"
 
-# Whether a key scrolls all code that is too wide.
-REACHED = """() => [...document.querySelectorAll("pre, .cell_output > .output")]
-  .every(box => box.tabIndex === 0 || box.scrollWidth <= box.clientWidth)"""
+# Whether nothing slides any more, and a key scrolls all code that is too wide.
+SETTLED = """() => document.getAnimations().every(
+    animation => animation.playState !== "running")
+  && [...document.querySelectorAll("pre, .cell_output > .output")].every(
+    box => box.tabIndex === 0 || box.scrollWidth <= box.clientWidth)"""
 
 
 def pages_holding(text):
@@ -98,6 +100,6 @@ def _note(page, url, home):
 def resize(page, width):
     """Give the page another width, and the theme the time to notice it."""
     page.set_viewport_size({"width": width, "height": 900})
-    # It takes 300 ms. If it never does, that is for the test to say.
+    # That takes 300 ms. If it never comes, that is for the test to say.
     with contextlib.suppress(TooLate):
-        page.wait_for_function(REACHED, timeout=1000)
+        page.wait_for_function(SETTLED, timeout=2000)

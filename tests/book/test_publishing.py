@@ -2,14 +2,15 @@
 
 import re
 
-from tests.code.test_publishing import VERSION, check_zip, meta, read
+from tests.book.looking import PAGES, soup
+from tests.published import VERSION, check_zip, meta
 
 
 def test_pages_of_the_book_describe_themselves(site):
     seen = {}
-    for path in sorted(site.glob("chapters/**/*.html")):
-        name = str(path.relative_to(site))
-        page = read(site, name.removesuffix(".html"))
+    for name in [name for name in PAGES if name.startswith("chapters/")]:
+        path = site / name
+        page = soup(path)
         text = meta(page).get("description", "")
         assert 40 <= len(text) <= 160, f"{name}: {len(text)} characters"
         assert text[-1] in ".?", f"{name}: {text}"

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-import tomllib
 import zipfile
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,11 +19,9 @@ from bs4 import BeautifulSoup
 from sphinx.cmd.build import main
 
 from tests.code.test_clone import GITHUB, GITLAB, SHA
+from tests.published import VERSION, check_zip, meta
 from tools.paths import ROOT
 
-VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
-    "version"
-]
 CONF = """
 extensions = ["myst_nb", "sphinx_book_theme", "publishing"]
 html_theme = "sphinx_book_theme"
@@ -108,14 +105,14 @@ def alone(build):
     return build(SOURCE_DATE_EPOCH="1000000000")
 
 
-def read(site, page="chapters/01_first"):
+def document(site, page="chapters/01_first"):
     text = (site / f"{page}.html").read_text(encoding="utf-8")
     return BeautifulSoup(text, "html.parser")
 
 
 def buttons(site, page="chapters/01_first"):
     """Return the buttons that lead out of the book, as {text: address}."""
-    found = read(site, page).select(".bd-header-article a.btn")
+    found = document(site, page).select(".bd-header-article a.btn")
     return {
         a.get_text().strip(): a["href"]
         for a in found
@@ -123,16 +120,8 @@ def buttons(site, page="chapters/01_first"):
     }
 
 
-def meta(page):
-    """Return the tags of a page that describe it, as {name: content}."""
-    tags = page.find_all("meta", content=True)
-    return {
-        tag.get("property") or tag.get("name"): tag["content"] for tag in tags
-    }
-
-
 def footer(site):
-    return read(site).select_one(".bd-footer-content")
+    return document(site).select_one(".bd-footer-content")
 
 
 # --- buttons ---
@@ -173,7 +162,7 @@ def test_no_clone_no_buttons(alone):
 
 
 def test_pictures_of_the_buttons_are_there(on_github):
-    for image in read(on_github).select(".bd-header-article img"):
+    for image in document(on_github).select(".bd-header-article img"):
         assert (on_github / "chapters" / image["src"]).exists(), image
 
 
@@ -267,7 +256,7 @@ def test_first_cell_fetches_a_missing_package_once(archive, tmp_path):
 
 
 def test_page_describes_itself(on_github):
-    page = read(on_github)
+    page = document(on_github)
     home = "https://org.github.io/repo/"
     found = meta(page)
     assert page.title.string == "First — A book"
@@ -280,18 +269,18 @@ def test_page_describes_itself(on_github):
 
 
 def test_description_of_an_exercise_is_not_its_chapters(on_github):
-    page = read(on_github, "chapters/exercises/01_first")
+    page = document(on_github, "chapters/exercises/01_first")
     assert meta(page)["description"] == 'Exercises with feedback: Why "not"?'
 
 
 def test_long_description_ends_with_a_word(on_github):
-    text = meta(read(on_github, "chapters/long"))["description"]
+    text = meta(document(on_github, "chapters/long"))["description"]
     assert 140 < len(text) <= 160
     assert re.fullmatch(r"(Many words\. )*(Many )?\.\.\.", text)
 
 
 def test_first_page_describes_the_book_and_leads_to_it(on_github):
-    page = read(on_github, "index")
+    page = document(on_github, "index")
     found = meta(page)
     assert page.title.string == "A book"
     assert found["og:url"] == "https://org.github.io/repo/chapters/index.html"
@@ -304,13 +293,13 @@ def test_first_page_describes_the_book_and_leads_to_it(on_github):
 
 def test_sitemap_lists_the_pages(on_github):
     sitemap = (on_github / "sitemap.xml").read_text()
-    pages = re.findall(r"<loc>https://org.github.io/repo/(.+?)</loc>", sitemap)
+    found = re.findall(r"<loc>https://org.github.io/repo/(.+?)</loc>", sitemap)
     names = ["01_first", "exercises/01_first", "index", "long"]
-    assert pages == [f"chapters/{name}.html" for name in names]
+    assert found == [f"chapters/{name}.html" for name in names]
 
 
 def test_unknown_address_is_not_made_up(alone):
-    page = read(alone)
+    page = document(alone)
     assert page.find("link", rel="canonical") is None
     assert not {"og:url", "og:image"} & meta(page).keys()
     assert meta(page)["description"] == 'Why "not"?'
@@ -344,19 +333,6 @@ def test_footer_links_nothing_unknown(alone):
     text = " ".join(footer(alone).get_text().split())
     assert f"Version {VERSION}, built on 2001-09-09." in text
     assert footer(alone).find("a") is None
-
-
-def check_zip(site):
-    """Hold the ZIP of a site against its files; return their names."""
-    wanted = {
-        f"relu-book/{path.relative_to(site).as_posix()}": path.stat().st_size
-        for path in site.rglob("*")
-        if path.is_file() and path.name != "relu-book.zip"
-    }
-    with zipfile.ZipFile(site / "relu-book.zip") as book:
-        assert book.testzip() is None
-        found = {info.filename: info.file_size for info in book.infolist()}
-    assert found == wanted
 
 
 def test_zip_holds_the_site_in_one_folder(on_github):
