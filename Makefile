@@ -91,14 +91,14 @@ test: $(ready) $(binder) browser
 	.venv/bin/zizmor --offline --quiet .github/workflows
 	@echo; echo '== Unit tests and doctests =='
 	$(py) -m pytest tests/code utils classroom tools _ext \
-	    --doctest-modules -n 2 --dist loadgroup
-	@echo; echo '== Stored outputs against a fresh run =='
+	    --doctest-modules -n auto --dist loadgroup
+	@echo; echo "== The book, run in Binder's environment =="
+	BOOK_KERNEL=binder $(MAKE) --no-print-directory book
+	@echo; echo '== Stored outputs against that run =='
 	$(py) -m pytest chapters --ignore=chapters/exercises --nbval \
-	    --nbval-kernel-name binder --nbval-cell-timeout=600 -n 2 --dist loadscope
-	@echo; echo '== The book =='
-	$(MAKE) --no-print-directory book
+	    --nbval-kernel-name binder --recorded _build/recorded
 	@echo; echo '== The built book and JupyterLab, in a browser =='
-	$(py) -m pytest tests/book tests/lab -n 2 --dist loadgroup
+	$(py) -m pytest tests/book tests/lab -n auto --dist loadgroup
 
 serve: $(ready)
 	@test -f _build/html/index.html || { \
