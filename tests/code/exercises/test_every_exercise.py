@@ -16,6 +16,7 @@ from tools import notebooks, paths, rules
 
 SOLUTIONS = notebooks.solutions()
 TOPICS = [path.stem[3:] for path in SOLUTIONS]
+LIMIT = "utils.checks.answers.SECONDS"
 
 
 def never_ends(*arguments, **options):
@@ -167,7 +168,7 @@ def test_no_answer_breaks_a_checker(path, monkeypatch):
                 # No wait for what never ends; time for all else, since a busy
                 # machine is slow.
                 endless = hostile is never_ends
-                monkeypatch.setattr(answers, "SECONDS", 0.2 if endless else 30)
+                monkeypatch.setattr(LIMIT, 0.2 if endless else 30)
                 feedback = checker(*answers)
                 where = f"{name}, answer {position + 1} is {kind}"
                 assert feedback.state == "not yet", where
