@@ -150,9 +150,12 @@ def _text(cell, form):
 def _cell(text, tag, right):
     """Return a cell as HTML."""
     tag = tag if text else "td"
-    side = "right" if right else "left"
+    style = f"text-align: {'right' if right else 'left'}"
+    if right and tag == "td":
+        # A narrow page would break 5e-10 after its hyphen.
+        style += "; white-space: nowrap"
     # HTML makes one space of several: these are as wide as a digit. And no
     # line is broken at ±.
     text = re.sub("(?<= ) ", "\N{FIGURE SPACE}", escape(text))
     text = re.sub(" ?± ?", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}", text)
-    return f'<{tag} style="text-align: {side}">{text}</{tag.split()[0]}>'
+    return f'<{tag} style="{style}">{text}</{tag.split()[0]}>'

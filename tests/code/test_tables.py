@@ -104,11 +104,18 @@ def test_page_names_rows_columns_and_groups():
 def test_page_aligns_as_the_text_does():
     page = page_of(Table(["a", "b", "c"], [(1, 2, 3)], ["", "", "<"]))
     for row in page.iter("tr"):
-        assert [cell.get("style") for cell in row] == [
+        assert [cell.get("style").split(";")[0] for cell in row] == [
             "text-align: left",
             "text-align: right",
             "text-align: left",
         ]
+
+
+def test_page_breaks_no_number():
+    page = page_of(Table(["a", "b"], [("tanh", 5e-10)]))
+    title, number = page.find("tbody/tr")
+    assert "nowrap" in number.get("style") and number.text == "5e-10"
+    assert "nowrap" not in title.get("style")
 
 
 def test_page_keeps_what_aligns_spreads():
