@@ -88,7 +88,8 @@ test: $(ready) $(binder) browser
 	.venv/bin/lint-imports
 	$(py) -m tools.rules
 	$(py) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
-	.venv/bin/zizmor --offline --quiet .github/workflows
+	$(py) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	.venv/bin/zizmor --offline --quiet .github
 	@echo; echo '== Unit tests and doctests =='
 	$(py) -m pytest tests/code utils classroom tools _ext \
 	    --doctest-modules -n auto --dist loadgroup
