@@ -18,6 +18,10 @@ unexport PYTHONPATH
 OMP_NUM_THREADS ?= 1
 export OMP_NUM_THREADS
 
+# pytest-xdist's "auto" counts two threads of a core as one, and GitHub's
+# machines have four on two.
+workers := -n logical --maxprocesses 4
+
 .PHONY: help book test serve execute measure benchmark links lock clean \
     browser
 
@@ -92,14 +96,14 @@ test: $(ready) $(binder) browser
 	.venv/bin/zizmor --offline --quiet .github
 	@echo; echo '== Unit tests and doctests =='
 	$(py) -m pytest tests/code utils classroom tools _ext \
-	    --doctest-modules -n auto --dist loadgroup
-	@echo; echo "== The book, run in Binder's environment =="
+	    --doctest-modules $(workers) --dist loadgroup
+	@echo; echo "== The book, run in Binder's kernel =="
 	BOOK_KERNEL=binder $(MAKE) --no-print-directory book
-	@echo; echo '== Stored outputs against that run =='
+	@echo; echo "== Stored outputs against the book's run =="
 	$(py) -m pytest chapters --ignore=chapters/exercises --nbval \
 	    --nbval-kernel-name binder --recorded _build/recorded
 	@echo; echo '== The built book and JupyterLab, in a browser =='
-	$(py) -m pytest tests/book tests/lab -n auto --dist loadgroup
+	$(py) -m pytest tests/book tests/lab $(workers) --dist loadgroup
 
 serve: $(ready)
 	@test -f _build/html/index.html || { \

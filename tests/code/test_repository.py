@@ -56,7 +56,7 @@ def files():
 @pytest.mark.xdist_group("kept")
 def test_groups_of_tests_stay_together(request):
     if not request.config.getoption("loadgroup", False):
-        pytest.skip("wants a worker of `pytest -n 2 --dist loadgroup`")
+        pytest.skip("wants a worker of `pytest -n logical --dist loadgroup`")
     assert request.node.nodeid.endswith("@kept")
 
 
@@ -228,6 +228,8 @@ def test_makefile_has_the_verb_and_make_alone_prints_it(verb):
 def test_readme_has_the_commands_of_make_test():
     makefile = re.sub(r" \\\n\s+", " ", text("Makefile"))
     recipe = re.search(r"^test:.*\n((?:\t.+\n)+)", makefile, re.M)[1]
+    workers = re.search(r"^workers := (.+)", makefile, re.M)[1]
+    recipe = recipe.replace("$(workers)", workers)
     commands = re.findall(r"^\t\$\(py\) (.+)", recipe, re.M)
     assert commands
     lines = text("README.md").splitlines()

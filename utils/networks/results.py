@@ -188,25 +188,7 @@ class ModulesResult(_Curves):
         return logits.unflatten(0, self.diverged.shape)
 
     def network(self, seed, learning_rate):
-        """Return a copy of one module.
-
-        Parameters
-        ----------
-        seed : int
-            One of `seeds`.
-        learning_rate : float
-            One of `learning_rates`.
-
-        Returns
-        -------
-        Module
-            The module, in evaluation mode.
-
-        Raises
-        ------
-        ValueError
-            If there is no such seed or learning rate.
-        """
+        """Return a copy of one module, as `Networks.network` does."""
         member = place(self, seed, learning_rate)
         own = {name: p[member] for name, p in self.parameters.items()}
         network = copy.deepcopy(self.skeleton).to_empty(device="cpu")

@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from utils import data, networks
+from tests.code.exercises import digits
+from utils import networks
 from utils.checks import vanishing_gradients as check
 
 MEAN, SCALE, FACTOR = (
@@ -58,7 +59,7 @@ def trained(
 ):
     """Return a result with these accuracies, `step` apart over the seeds."""
     result = networks.train(
-        data.digits(),
+        digits(),
         activation=activation,
         weight_init=scale,
         bias_init=0.0,

@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from tests.code.exercises import digits
 from tools import notebooks, paths
-from utils import data, networks
+from utils import networks
 from utils.checks import exploding_gradients as check
 
 RATE, FACTOR = "a rate such as 0.25", "a factor such as 1.5"
@@ -70,7 +71,7 @@ def instead(**changes):
 def trained(length, seeds=2):
     """Return a result whose three steps have this length at the rate 1."""
     result = networks.train(
-        data.digits(), widths=(4,), seeds=seeds, learning_rates=1.0, epochs=0
+        digits(), widths=(4,), seeds=seeds, learning_rates=1.0, epochs=0
     )
     return dataclasses.replace(
         result, gradient_norm=np.full((3, seeds, 1), length)
@@ -455,9 +456,9 @@ WRONG = [
 
 def record(seed, fault, at, steps=7):
     """Train with a fault in one step; return loss, norm and moved."""
-    digits, flat = data.digits(), torch.nn.utils.parameters_to_vector
+    images, flat = digits(), torch.nn.utils.parameters_to_vector
     net = networks.train(
-        digits,
+        images,
         activation="relu",
         widths=(16,) * 3,
         weight_init=2.0,
@@ -469,8 +470,8 @@ def record(seed, fault, at, steps=7):
     rate, rows = 1 / 8, []
     for step in range(steps):
         part = slice(32 * step, 32 * step + 32)
-        x = torch.tensor(digits.x_train[part])
-        y = torch.tensor(digits.y_train[part])
+        x = torch.tensor(images.x_train[part])
+        y = torch.tensor(images.y_train[part])
         before = flat(net.parameters()).detach()
         if step == at and fault == "image":
             # The first that is not recognised when misread.

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from utils import data, networks
+from tests.code.exercises import digits
+from utils import networks
 from utils.checks import sparsity as check
 
 BIAS, SHARE, ZEROS = (
@@ -45,7 +46,7 @@ def share(compare, broadcast=True, axis=(1, 2)):
 
 
 TRAINED = networks.train(
-    data.digits(), widths=(8, 8), seeds=2, epochs=1, learning_rates=[0.1, 0.3]
+    digits(), widths=(8, 8), seeds=2, epochs=1, learning_rates=[0.1, 0.3]
 )
 
 
@@ -58,7 +59,7 @@ def operation(order=(0, 1, 2, 3), old_inputs=(), at=None):
             [
                 t[:, column].numpy()
                 for t in (
-                    nets.activations(data.digits().x_test)[0][1],
+                    nets.activations(digits().x_test)[0][1],
                     nets.weights[1],
                     nets.biases[1],
                 )

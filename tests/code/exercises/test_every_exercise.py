@@ -18,6 +18,17 @@ SOLUTIONS = notebooks.solutions()
 TOPICS = [path.stem[3:] for path in SOLUTIONS]
 LIMIT = "utils.checks.answers.SECONDS"
 
+# One process runs a chapter's solutions, once for all tests that want answers.
+each_solved = pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path, id=path.stem, marks=pytest.mark.xdist_group(path.stem)
+        )
+        for path in SOLUTIONS
+    ],
+)
+
 
 def never_ends(*arguments, **options):
     while True:
@@ -158,7 +169,19 @@ def test_wrong_answer_is_told_why(checker, answers, message):
     assert str(checker(*answers)) == message
 
 
-@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+@each_solved
+def test_solutions_pass_their_hidden_tests(path):
+    hidden = [
+        cell.id
+        for cell in notebooks.read(path).cells
+        if "### BEGIN HIDDEN TESTS" in cell.source
+    ]
+    assert len(hidden) >= 5
+    # With the hidden tests in it; the first that fails is raised.
+    assert answered(path).keys() == checkers(path.stem[3:]).keys()
+
+
+@each_solved
 def test_no_answer_breaks_a_checker(path, monkeypatch):
     right = answered(path)
     for name, checker in checkers(path.stem[3:]).items():
@@ -179,7 +202,7 @@ def test_no_answer_breaks_a_checker(path, monkeypatch):
                 assert str(again) == str(feedback), where
 
 
-@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+@each_solved
 def test_each_answer_alone_can_be_missing(path):
     for name, answers in answered(path).items():
         checker = checkers(path.stem[3:])[name]
