@@ -124,7 +124,7 @@ class Table:
                 lines.insert(
                     0,
                     f'<tr><th scope="rowgroup" colspan="{len(self.header)}" '
-                    f'style="text-align: left">{escape(heading)}</th></tr>',
+                    f'style="text-align: left; padding-top: 1em">{escape(heading)}</th></tr>',
                 )
             if lines:
                 bodies.append("\n".join(["<tbody>", *lines, "</tbody>"]))
@@ -157,5 +157,6 @@ def _cell(text, tag, right):
     # HTML makes one space of several: these are as wide as a digit. And no
     # line is broken at ±.
     text = re.sub("(?<= ) ", "\N{FIGURE SPACE}", escape(text))
+    text = re.sub(r"(?<![\w)])-(?=\d)", "−", text)
     text = re.sub(" ?± ?", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}", text)
     return f'<{tag} style="{style}">{text}</{tag.split()[0]}>'

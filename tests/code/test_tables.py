@@ -174,3 +174,10 @@ def test_a_last_expression_and_print_show_the_same_text():
 def test_rows_and_forms_that_do_not_fit_are_named(rows, forms, message):
     with pytest.raises(ValueError, match=message):
         Table(["a", "b"], rows, forms)
+
+
+def test_a_minus_is_a_minus_in_the_page_and_a_hyphen_stays_one():
+    table = Table(["x", "y"], [("always-on", -0.25), ("f(2)-1", "1e-07")])
+    page = table._repr_html_()
+    assert "−0.25" in page and "-0.25" in repr(table)
+    assert "always-on" in page and "1e-07" in page and "f(2)-1" in page
