@@ -22,8 +22,8 @@ export OMP_NUM_THREADS
 # machines have four on two.
 workers := -n logical --maxprocesses 4
 
-.PHONY: help book test serve execute measure benchmark links lock clean \
-    browser
+.PHONY: help book test serve execute measure benchmark mutations links lock \
+    clean browser
 
 help:
 	@echo 'make book       build the book into _build/html, every cell run anew'
@@ -32,6 +32,7 @@ help:
 	@echo 'make execute    run and store the notebooks again (FILES=chapters/...)'
 	@echo 'make measure    load every page of the book; write chapters/page_loads.md'
 	@echo 'make benchmark  run the timings in tools/benchmarks'
+	@echo 'make mutations  plant known faults in a copy; see that tests find each'
 	@echo 'make links      check the links that lead out of the book'
 	@echo 'make lock       write the locks anew, after a change in requirements.txt'
 	@echo 'make clean      remove what the verbs made, but no .venv'
@@ -122,6 +123,10 @@ benchmark: $(ready)
 	@for file in tools/benchmarks/[a-z]*.py; do \
 	    echo "== $$file =="; env -u OMP_NUM_THREADS \
 	        $(py) -m tools.benchmarks.$$(basename $$file .py) || exit 1; done
+
+# On the built book and in the environments that `make test` leaves.
+mutations: $(ready) $(binder)
+	$(py) -m tools.mutations
 
 # Not a part of `make test`: other people's pages come and go.
 links: $(ready)

@@ -209,6 +209,7 @@ def test_workflow_calls_make_test():
         "execute",
         "measure",
         "benchmark",
+        "mutations",
         "links",
         "lock",
         "clean",
