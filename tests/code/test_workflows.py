@@ -274,7 +274,7 @@ def test_week_brings_links_faults_and_the_newest_of_everything():
     assert weekday.isdigit()
     for name, command in (
         ("links", "make links"),
-        ("mutations", "make mutations"),
+        ("mutations", "make test mutations"),
         ("newest", "make book"),
     ):
         steps = JOBS[name]["steps"]
