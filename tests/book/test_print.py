@@ -96,4 +96,5 @@ def test_paper_cuts_nothing_off_and_is_white(browser, site, name):
     shot = page.screenshot()
     page.context.close()
     pixels = np.asarray(Image.open(io.BytesIO(shot)).convert("L"))
-    assert np.median(pixels) == 255, "the ground is not white"
+    # Above the title nothing stands, and below it code may fill the page.
+    assert (pixels[:20] == 255).all(), "the ground is not white"
