@@ -386,7 +386,8 @@ MUTATIONS = [
     page(
         "nothing without script",
         FAQ,
-        "<noscript><style>main { display: none }</style></noscript>",
+        "<style>main { display: none !important }</style>"
+        "<script>[...document.styleSheets].at(-1).disabled = true</script>",
         "test_browser.py -k 'without_javascript and faq'",
         "test_text_and_first_frames_without_javascript",
     ),
