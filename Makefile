@@ -22,7 +22,8 @@ export OMP_NUM_THREADS
 # machines have four on two.
 workers := -n logical --maxprocesses 4
 
-.PHONY: help book test serve execute measure benchmark mutations links clean
+.PHONY: help book test serve execute measure benchmark mutations links lock \
+    clean browser
 
 help:
 	@echo 'make book       build the book into _build/html, every cell run anew'
@@ -33,36 +34,49 @@ help:
 	@echo 'make benchmark  run the timings in tools/benchmarks'
 	@echo 'make mutations  plant known faults in a copy; see that tests find each'
 	@echo 'make links      check the links that lead out of the book'
+	@echo 'make lock       write the locks anew, after a change in requirements.txt'
 	@echo 'make clean      remove what the verbs made, but no .venv'
 
-# sys.prefix first: a venv of an older or broken Python is made anew.
-$(ready): requirements.txt
+# $(call environment,PYTHON,FOLDER,LOCK): all that the lock names, compared by
+# hash; then PyTorch without CUDA, from its own index, and utils in place.
+# Debian's Python may come without ensurepip; then its pip brings pip.
+define environment
+@$(1) -m venv --clear $(2) >/dev/null || { \
+    $(1) -m venv --clear --without-pip $(2) && \
+    $(1) -m pip --python $(2)/bin/python install --quiet pip; } || { \
+    echo '$(1) lacks venv or pip. On Debian: apt-get install python3-venv'; \
+    exit 1; }
+$(2)/bin/python -m pip install --quiet -r $(3)
+@$(2)/bin/python -m pip install --quiet --retries 0 $(from_pytorch) $(torch) || { \
+    echo "NOT PYTORCH'S BUILD WITHOUT CUDA, but the one that pip finds here"; \
+    $(2)/bin/python -m pip install --quiet $(torch); }
+endef
+torch := --no-build-isolation -c requirements.txt -e . torch
+from_pytorch := --no-deps --index-url https://download.pytorch.org/whl/cpu
+
+$(ready): requirements.lock requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo 'The book needs Python 3.11 or newer, and $(PYTHON) is not:'; \
 	    $(PYTHON) --version; \
 	    echo 'Name another one, for example: make book PYTHON=python3.11'; \
 	    exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-	    echo '$(PYTHON) lacks venv. On Debian: apt-get install python3-venv'; \
-	    exit 1; }
-	$(PYTHON) -m venv .venv
-	$(py) -m pip install --quiet -r requirements.txt
+	$(call environment,$(PYTHON),.venv,requirements.lock)
 	@touch $@
 
 # Binder's environment, in which the notebooks and JupyterLab are tested. If
-# its Python or PyTorch's index is not at hand, what comes nearest, and loudly.
-$(binder): $(ready) .binder/requirements.txt .binder/runtime.txt pyproject.toml
+# its Python is not at hand, what comes nearest, and loudly.
+binder_python = $(shell python=$$(tr -d - < .binder/runtime.txt); \
+    $$python -c '' 2>/dev/null && echo $$python || { \
+    echo "NOT BINDER'S PYTHON, but $(PYTHON)" >&2; echo $(PYTHON); })
+$(binder): $(ready) .binder/requirements.txt .binder/runtime.txt
 	@echo; echo "== Binder's environment =="
-	$$(tr -d - < .binder/runtime.txt) -m venv --clear .venv-binder || { \
-	    echo "NOT BINDER'S PYTHON, but $(PYTHON)"; \
-	    $(PYTHON) -m venv --clear .venv-binder; }
-	.venv-binder/bin/python -m pip install --quiet --no-compile --retries 0 \
-	    -r .binder/requirements.txt || { \
-	    echo "NOT BINDER'S PYTORCH, but the one that pip finds here"; \
-	    sed 's/^--.*//; s/+cpu//' .binder/requirements.txt > $@-other; \
-	    .venv-binder/bin/python -m pip install --quiet -r $@-other; }
+	$(call environment,$(binder_python),.venv-binder,.binder/requirements.txt)
 	.venv-binder/bin/python -m ipykernel install --prefix .venv --name binder
 	@touch $@
+
+# Where none starts: Playwright's own, else the system's package.
+browser: $(ready)
+	@$(py) -m tools.browser
 
 # Sphinx keeps pages whose sources did not change, though utils/ may have.
 book: $(ready)
@@ -72,12 +86,15 @@ book: $(ready)
 	@echo 'The book: $(CURDIR)/_build/html/index.html'
 	@echo 'In one file: $(CURDIR)/_build/html/relu-book.zip'
 
-test: $(ready) $(binder)
+test: $(ready) $(binder) browser
 	@echo; echo '== Lint, and the rules for notebooks =='
 	$(py) -m ruff check .
+	$(py) -m ruff format --check .
+	.venv/bin/lint-imports
 	$(py) -m tools.rules
 	$(py) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
-	.venv/bin/zizmor --offline --quiet .github/workflows
+	$(py) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	.venv/bin/zizmor --offline --quiet .github
 	@echo; echo '== Unit tests and doctests =='
 	$(py) -m pytest tests/code utils classroom tools _ext \
 	    --doctest-modules $(workers) --dist loadgroup
@@ -98,7 +115,7 @@ serve: $(ready)
 execute: $(ready)
 	$(py) -m tools.execute $(FILES)
 
-measure: book $(binder)
+measure: book $(binder) browser
 	$(py) -m tools.page_loads
 
 # With the threads that PyTorch takes by itself.
@@ -114,6 +131,16 @@ mutations: $(ready) $(binder)
 # Not a part of `make test`: other people's pages come and go.
 links: $(ready)
 	.venv/bin/jupyter-book build . --builder custom --custom-builder linkcheck
+
+# Binder's lock holds the run block alone, at the versions of the other one.
+lock: .venv/bin/uv
+	.venv/bin/uv pip compile --quiet --upgrade requirements.txt -o requirements.lock
+	sed '/^# --- build/,$$d' requirements.txt | .venv/bin/uv pip compile \
+	    --quiet --upgrade -c requirements.lock - -o .binder/requirements.txt
+
+# Whatever the age of the locks, which may not fit their source just now.
+.venv/bin/uv:
+	$(MAKE) --no-print-directory $(ready)
 
 clean:
 	rm -rf _build .pytest_cache .ruff_cache

@@ -96,8 +96,8 @@ def _paths(cell):
             yield f"{found!r} is a path of one machine; use a relative one"
 
 
-def _asserts(node):
-    # numpy.testing's functions count too.
+def asserts(node):
+    """Return whether some code asserts, with numpy.testing or without."""
     function = getattr(node, "func", None)
     name = getattr(function, "attr", getattr(function, "id", ""))
     return isinstance(node, ast.Assert) or name.startswith("assert_")
@@ -118,7 +118,7 @@ def _source(cell):
         return
     if not tree.body:
         yield "has no code; remove the cell"
-    if "test" in tags(cell) and not any(map(_asserts, ast.walk(tree))):
+    if "test" in tags(cell) and not any(map(asserts, ast.walk(tree))):
         yield "is tagged test and asserts nothing"
     before = None
     for token in tokenize.generate_tokens(io.StringIO(cell.source).readline):

@@ -13,31 +13,61 @@ from functools import partial, update_wrapper
 import numpy as np
 from scipy.special import ndtr
 
-_NOTES = """
+from . import arguments
 
-x is a real number or an array of them, of any shape. The result is a new
-NumPy array of that shape, or a NumPy number. It has the float type of x;
-integers and bools give float64. Where x is nan, value and derivative are nan.
-A TypeError or ValueError names the argument that does not fit. The method
-`derivative` takes the same arguments.
+# What the docstrings of all functions share, put in by `_documented`.
+_X = """\
+x : array_like
+    Real numbers, of any shape."""
+_SHARED = """\
+Returns
+-------
+float or ndarray
+    Of the shape and float type of x; integers and bools give float64. nan
+    where x is nan.
+
+Raises
+------
+TypeError, ValueError
+    If an argument does not fit; the text names it.
+
+Notes
+-----
+`derivative` takes the same arguments and returns the derivative at x.{origin}
+
 """
 
 
 @dataclass(eq=False, repr=False)
 class Activation:
-    """Pair a function's value with its derivative and what is known of it.
+    """A function's value, its derivative and what is known of it.
 
-    `value` and `d_dx` are the two formulas, for float64 `x` and checked
-    parameters; `checks` holds a check for each parameter. The facts:
+    Parameters
+    ----------
+    value, d_dx : callable
+        The two formulas, for float64 `x` and checked parameters.
+    formula : str
+        The value in LaTeX.
+    range : str
+        The values that occur, with rounded decimals.
+    origin : str
+        BibTeX key of the paper that proposed the function, or "".
+    smooth : bool
+        Whether the derivative is continuous.
+    monotone : bool
+        Whether the value never falls.
+    can_die : bool
+        Whether the derivative is 0 on a half-line, so that a unit can get no
+        gradient from any sample. A tiny derivative, as sigmoid's, is not 0.
+    zero_centred : bool
+        Whether the mean value for standard normal `x` is 0.
+    parameters : tuple of str
+        The names of the arguments that are learned.
+    checks : dict
+        A check for each parameter beside x.
 
-    * name; formula, in LaTeX; range, with rounded decimals; origin, the
-      BibTeX key of the paper that proposed the function, or "".
-    * smooth: the derivative is continuous. monotone: the value never falls.
-    * can_die: the derivative is 0 on a half-line, so that a unit can get no
-      gradient from any sample. A tiny derivative, as sigmoid's, is not 0.
-    * zero_centred: the mean value for standard normal `x` is 0.
-    * parameters: the names of the arguments that are learned.
-
+    Notes
+    -----
     Facts hold for the default arguments, and for PReLU's initial 0.25. With
     others ELU has a kink (alpha not 1) and PReLU can fall (weight below 0).
     """
@@ -59,7 +89,7 @@ class Activation:
         update_wrapper(self, self.value)
         self.name = self.__name__
         self.__signature__ = inspect.signature(self.value)
-        self.__doc__ = inspect.cleandoc(self.__doc__) + _NOTES
+        self.__doc__ = _documented(inspect.cleandoc(self.__doc__), self.origin)
 
     def __repr__(self):
         """Return the name and the arguments."""
@@ -90,6 +120,16 @@ class Activation:
         with np.errstate(all="ignore"):
             result = np.where(np.isnan(x64), x64, formula(x64, **given))
             return result.astype(x.dtype)[()]
+
+
+def _documented(doc, origin):
+    """Return the docstring of a function with the sections of all."""
+    before, examples, after = doc.partition("Examples\n--------\n")
+    title = "Parameters\n----------\n"
+    text, _, own = before.partition(title)
+    origin = origin and f"\nProposed in `{origin}` of chapters/references.bib."
+    shared = _SHARED.format(origin=origin)
+    return f"{text}{title}{_X}\n{own or chr(10)}{shared}{examples}{after}"
 
 
 def _floats(name, value, wanted, kinds="fiub"):
@@ -124,10 +164,7 @@ def _number(name, value, shape, example, low=-np.inf, many=False):
 
 
 def _gelu_form(name, value, shape):
-    if not (isinstance(value, str) and value in ("none", "tanh")):
-        given = reprlib.repr(value)
-        raise ValueError(f"{name} must be 'none' or 'tanh', got {given}")
-    return value
+    return arguments.choice(name, value, {"none": "none", "tanh": "tanh"})
 
 
 def _times(x, gate):
@@ -147,6 +184,8 @@ def _times(x, gate):
 def identity(x):
     """Return x unchanged: a layer without activation, for comparison.
 
+    Examples
+    --------
     >>> identity([-3, 5])
     array([-3.,  5.])
     """
@@ -167,6 +206,8 @@ def sigmoid(x):
     The derivative is sigmoid(x) * (1 - sigmoid(x)). The second factor is
     sigmoid(-x), which keeps its digits where x is large.
 
+    Examples
+    --------
     >>> sigmoid([-800, 0])
     array([0. , 0.5])
     """
@@ -189,6 +230,8 @@ def tanh(x):
     The derivative is 1 - tanh(x)**2. This is 1 / cosh(x)**2, which keeps
     its digits where x is large.
 
+    Examples
+    --------
     >>> tanh([-800, 0])
     array([-1.,  0.])
     """
@@ -209,6 +252,8 @@ def relu(x):
 
     The derivative at 0 is 0. As in torch, relu(-0.0) is -0.0.
 
+    Examples
+    --------
     >>> relu([-3, 0, 5])
     array([0., 0., 5.])
     """
@@ -230,6 +275,13 @@ def leaky_relu(x, negative_slope=0.01):
 
     The derivative at 0 is negative_slope.
 
+    Parameters
+    ----------
+    negative_slope : float
+        The slope for negative x.
+
+    Examples
+    --------
     >>> leaky_relu([-3, 5])
     array([-0.03,  5.  ])
     """
@@ -252,6 +304,14 @@ def prelu(x, weight):
     The weight is a number, or an array that broadcasts to the shape of x.
     The derivative is that with respect to x; at 0 it is weight.
 
+    Parameters
+    ----------
+    weight : array_like
+        The learned slope for negative x: a number, or an array that
+        broadcasts to the shape of x.
+
+    Examples
+    --------
     >>> prelu([-4, -4, 4], weight=[0.25, 0.5, 0.5])
     array([-1., -2.,  4.])
     """
@@ -273,6 +333,13 @@ def elu(x, alpha=1.0):
 
     The derivative at 0 is alpha.
 
+    Parameters
+    ----------
+    alpha : float
+        Minus the limit for very negative x.
+
+    Examples
+    --------
     >>> elu([-800, 5])
     array([-1.,  5.])
     """
@@ -298,6 +365,8 @@ def selu(x):
 
     The derivative at 0 is lambda * alpha, the one from the left.
 
+    Examples
+    --------
     >>> selu([-800, 1])
     array([-1.75809934,  1.05070099])
     """
@@ -328,6 +397,13 @@ def gelu(x, approximate="none"):
     z = sqrt(8 / pi) * (x + 0.044715 * x**3). This is sigmoid(z), which
     keeps its digits where z is very negative.
 
+    Parameters
+    ----------
+    approximate : {"none", "tanh"}
+        Whether Phi is exact or written with tanh.
+
+    Examples
+    --------
     >>> gelu([-1, 0, 1])
     array([-0.15865525,  0.        ,  0.84134475])
     """
@@ -347,6 +423,8 @@ def gelu(x, approximate="none"):
 def silu(x):
     """Return x * sigmoid(x).
 
+    Examples
+    --------
     >>> silu([-1, 0, 1])
     array([-0.26894142,  0.        ,  0.73105858])
     """
@@ -365,6 +443,13 @@ def silu(x):
 def swish(x, beta=1.0):
     """Return x * sigmoid(beta * x), which is silu(x) where beta is 1.
 
+    Parameters
+    ----------
+    beta : float
+        How steep the gate is; 1 makes it silu.
+
+    Examples
+    --------
     >>> swish([-1, 0, 1], beta=0)
     array([-0.5,  0. ,  0.5])
     """
@@ -386,6 +471,13 @@ def softplus(x, beta=1.0):
 
     Where beta * x > 20, torch returns x; this is exact there too.
 
+    Parameters
+    ----------
+    beta : float
+        How sharp the corner is; positive.
+
+    Examples
+    --------
     >>> softplus([-800, 0, 8])
     array([0.        , 0.69314718, 8.00033541])
     """
@@ -407,6 +499,8 @@ def softplus(x, beta=1.0):
 def mish(x):
     """Return x * tanh(softplus(x)).
 
+    Examples
+    --------
     >>> mish([-1, 0, 1])
     array([-0.30340146,  0.        ,  0.86509839])
     """
@@ -426,6 +520,8 @@ def hardswish(x):
 
     The derivative at -3 is 0 and at 3 it is 1.
 
+    Examples
+    --------
     >>> hardswish([-3, -1.5, 3])
     array([ 0.   , -0.375,  3.   ])
     """
@@ -444,6 +540,8 @@ def hardswish(x):
 def relu6(x):
     """Return min(max(x, 0), 6). The derivative at 0 and at 6 is 0.
 
+    Examples
+    --------
     >>> relu6([-3, 5, 8])
     array([0., 5., 6.])
     """
@@ -463,6 +561,8 @@ def relu6(x):
 def relu_squared(x):
     """Return max(x, 0)**2.
 
+    Examples
+    --------
     >>> relu_squared([-3, 5])
     array([ 0., 25.])
     """

@@ -1,21 +1,35 @@
 """Small data sets that need no download: real digits, generated spirals."""
 
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
+from . import arguments
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Hold a classification data set, split into training and test part.
+    """A classification data set, split into training and test part.
 
-    x_train and x_test are float64 arrays (samples, features), y_train and
-    y_test int64 arrays (samples,) of labels 0, 1, ... The arrays are copies
-    of what was given. A ValueError says what does not fit.
+    Parameters
+    ----------
+    x_train : array_like
+        Samples, (samples, features); kept as a copy in float64.
+    y_train : array_like of int
+        Labels 0, 1, ..., (samples,); kept as a copy in int64.
+    x_test, y_test : array_like
+        The same for testing.
 
+    Raises
+    ------
+    ValueError
+        If shapes, types or labels do not fit, or x is not finite.
+
+    Examples
+    --------
     >>> Dataset([[0.0], [1.0]], [0, 1], [[0.9]], [1])
     Dataset(2 training and 1 test samples, 1 features, 2 classes)
     """
@@ -60,12 +74,12 @@ class Dataset:
 
     @property
     def features(self):
-        """Return the number of features."""
+        """The number of features."""
         return self.x_train.shape[1]
 
     @property
     def classes(self):
-        """Return the number of classes: the largest training label + 1."""
+        """The number of classes: the largest training label + 1."""
         return int(self.y_train.max()) + 1
 
     def __repr__(self):
@@ -83,15 +97,19 @@ def digits():
     A fixed fifth of the samples, the same share of every class, is for
     testing. Every pixel has mean 0 and standard deviation 1 over the
     training samples. A pixel that is blank in all of them has deviation 0:
-    it is divided by 1, and so stays 0. Each call returns new arrays.
+    it is divided by 1, and so stays 0.
 
+    Returns
+    -------
+    Dataset
+        New arrays at each call.
+
+    Examples
+    --------
     >>> digits()
     Dataset(1437 training and 360 test samples, 64 features, 10 classes)
     """
-    x, y = load_digits(return_X_y=True)
-    x_train, x_test, y_train, y_test = train_test_split(
-        x, y, test_size=0.2, stratify=y, random_state=0
-    )
+    x_train, x_test, y_train, y_test = _split_digits()
     mean, deviation = x_train.mean(axis=0), x_train.std(axis=0)
     deviation[deviation == 0] = 1
     return Dataset(
@@ -102,24 +120,79 @@ def digits():
     )
 
 
+def moved_digits():
+    """Return the digits, each rolled by -1, 0 or 1 pixel in both directions.
+
+    What leaves the image on one side enters on the other, so that no place
+    belongs to a stroke. The samples are split as those of `digits`, and
+    standardised by one mean and one deviation over all pixels.
+
+    Returns
+    -------
+    Dataset
+        New arrays at each call, with the same moves.
+
+    Examples
+    --------
+    >>> moved_digits()
+    Dataset(1437 training and 360 test samples, 64 features, 10 classes)
+    """
+    x_train, x_test, y_train, y_test = _split_digits()
+    pixels, rng = load_digits().data, np.random.default_rng(0)
+
+    def moved(images):
+        steps = rng.integers(-1, 2, (len(images), 2))
+        rolled = [
+            np.roll(image.reshape(8, 8), step, (0, 1)).ravel()
+            for image, step in zip(images, steps)
+        ]
+        return (np.stack(rolled) - pixels.mean()) / pixels.std()
+
+    x_train, x_test = moved(x_train), moved(x_test)
+    return Dataset(x_train, y_train, x_test, y_test)
+
+
+def _split_digits():
+    x, y = load_digits(return_X_y=True)
+    return train_test_split(x, y, test_size=0.2, stratify=y, random_state=0)
+
+
 def spirals(n=600, classes=2, noise=0.1, seed=0):
     """Return n points of the plane on interleaved spirals, one per class.
 
     Each arm makes 1.25 turns from the origin to radius 2, evenly dense in
-    area, so that both coordinates have variance near 1. Normal noise of
-    standard deviation `noise` is added. The last fifth is for testing; all
-    classes are equally frequent, up to one sample.
+    area, so that both coordinates have variance near 1. The last fifth is
+    for testing; all classes are equally frequent, up to one sample.
 
+    Parameters
+    ----------
+    n : int
+        The number of points.
+    classes : {2, 3}
+        The number of spirals.
+    noise : float
+        Standard deviation of the normal noise that is added.
+    seed : int
+        Seed of radii and noise.
+
+    Returns
+    -------
+    Dataset
+        New arrays at each call.
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit.
+
+    Examples
+    --------
     >>> spirals(n=300, classes=3)
     Dataset(240 training and 60 test samples, 2 features, 3 classes)
     """
     if classes not in (2, 3):
         raise ValueError(f"classes must be 2 or 3, got {classes!r}")
-    if not isinstance(n, Integral) or n < 5 * classes:
-        raise ValueError(
-            f"n must be a whole number of at least {5 * classes} "
-            f"points, such as 600, got {n!r}"
-        )
+    arguments.whole("n", n, 5 * classes)
     if not isinstance(noise, Real) or not 0 <= noise < np.inf:
         raise ValueError(
             f"noise must be a finite number of at least 0, such "

@@ -1,8 +1,9 @@
 """The book's interactive figure: one call, three renderings.
 
-A live kernel shows widgets and draws anew at each move. An HTML page shows
-frames drawn in advance, under native controls that need no kernel and no
-network. Everything else, such as a PDF, shows the first frame.
+A live kernel shows widgets and draws anew at each move. Where a program runs
+the notebook, as for an HTML page, all frames are drawn in advance, under
+native controls that need no kernel and no network. Everything else, such as a
+PDF, shows the first frame.
 """
 
 import base64
@@ -16,6 +17,8 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
+
+from . import arguments, kernel
 
 MOST_FRAMES = 60
 MOST_BYTES = 500_000
@@ -165,11 +168,12 @@ class Explorer:
 
     def __init__(self, draw, alt, figsize=None, **controls):
         for name, control in controls.items():
-            if not isinstance(control, Control):
-                raise TypeError(
-                    f"{name} must be a Control such as Control('slope', "
-                    f"[1, 2], start=1), got {control!r}"
-                )
+            arguments.instance(
+                name,
+                control,
+                Control,
+                "a Control such as Control('slope', [1, 2], start=1)",
+            )
         count = int(np.prod([len(c.values) for c in controls.values()]))
         if len(controls) not in (1, 2) or count > MOST_FRAMES:
             raise ValueError(
@@ -182,11 +186,14 @@ class Explorer:
         self._start = {name: c.start for name, c in controls.items()}
 
     def __repr__(self):
+        return self._text(self._frame(self._start)[1])
+
+    def _text(self, readout):
         names = " and ".join(
             f"{c.label} ({len(c.values)} values)"
             for c in self.controls.values()
         )
-        return f"Explorer of {names}: {self._frame(self._start)[1]}"
+        return f"Explorer of {names}: {readout}"
 
     def _frame(self, values, form="webp"):
         """Draw one frame; return its encoded bytes, sentence and size."""
@@ -197,11 +204,12 @@ class Explorer:
             picture = Image.fromarray(np.asarray(fig.canvas.buffer_rgba()))
         finally:
             plt.close(fig)
-        if not isinstance(readout, str):
-            raise TypeError(
-                "draw must return one sentence about the drawing, such as "
-                f"'The slope is 2.', got {readout!r}"
-            )
+        arguments.instance(
+            "what draw returns",
+            readout,
+            str,
+            "one sentence about the drawing, such as 'The slope is 2.'",
+        )
         picture = picture.convert("RGB").quantize(48, dither=Image.Dither.NONE)
         file = io.BytesIO()
         if form == "webp":
@@ -215,7 +223,20 @@ class Explorer:
         for values in grid:
             yield self._frame(dict(zip(self.controls, values)))
 
-    def _repr_html_(self):
+    # Not _repr_html_, which IPython calls whether the page is wanted or not.
+    def page(self):
+        """Return the frames of all values and their controls as HTML.
+
+        Returns
+        -------
+        str
+            A piece of a page that needs nothing else.
+
+        Raises
+        ------
+        ValueError
+            If the frames take more than 500 kB.
+        """
         frames, readouts, sizes = zip(*self._frames())
         sources = [
             "data:image/webp;base64," + base64.b64encode(frame).decode()
@@ -268,12 +289,16 @@ class Explorer:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         widget = self._widget()
-        return {
+        picture, readout = widget.children[:2]
+        bundle = {
             **widget._repr_mimebundle_(),
-            "text/html": self._repr_html_(),
-            "image/png": base64.b64encode(widget.children[0].value).decode(),
-            "text/plain": repr(self),
+            "image/png": base64.b64encode(picture.value).decode(),
+            "text/plain": self._text(readout.value),
         }
+        # A person moves the live controls, and waits for nothing else.
+        if not kernel.person_watches():
+            bundle["text/html"] = self.page()
+        return bundle
 
 
 def _live(control):

@@ -65,6 +65,11 @@ def look(name, *parts):
     *parts : str
         The parts wanted; colour and line style when none is named.
 
+    Returns
+    -------
+    dict
+        Part: value, to pass on to a function that plots.
+
     Raises
     ------
     ValueError

@@ -375,7 +375,7 @@ def test_explorers_on_one_page_do_not_disturb_each_other(browser, tmp_path):
     path = tmp_path / "three.html"
     path.write_text(
         "<!DOCTYPE html><html lang='en'><title>Three</title>"
-        + "".join(e._repr_html_() for e in (first, first, other))
+        + "".join(e.page() for e in (first, first, other))
     )
     page = open_page(browser, path.as_uri())
     figures = page.locator(".explorer").all()

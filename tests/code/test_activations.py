@@ -411,13 +411,13 @@ WEIGHT = (
             "gelu",
             "x",
             ValueError,
-            "approximate must be 'none' or 'tanh', got 'x'",
+            "approximate must be one of none, tanh, got 'x'",
         ),
         (
             "gelu",
             None,
             ValueError,
-            "approximate must be 'none' or 'tanh', got None",
+            "approximate must be one of none, tanh, got None",
         ),
     ],
 )

@@ -16,15 +16,16 @@ SHOW = {"jupyterlab", "jupyterlab-myst"}
 KERNEL = {"ipython"}
 
 
-def imported(source):
-    """Return the dotted names that the source imports."""
+def imported(source, package=()):
+    """Return the dotted names that the source in a package imports."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            package = "utils." if node.level else ""
-            module = f"{package}{node.module or ''}".rstrip(".")
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            # As many dots as steps up, where one is the package itself.
+            up = len(package) + 1 - node.level if node.level else 0
+            parts = [*package[:up], *filter(None, [node.module])]
+            yield from (".".join([*parts, alias.name]) for alias in node.names)
 
 
 def needed(sources):
@@ -40,16 +41,20 @@ def needed(sources):
             for file in (path.with_suffix(".py"), path / "__init__.py"):
                 if file.is_file() and file not in seen:
                     seen.add(file)
-                    names += imported(file.read_text(encoding="utf-8"))
+                    names += imported(
+                        file.read_text(encoding="utf-8"),
+                        file.relative_to(ROOT).parent.parts,
+                    )
     tops = {name.split(".")[0] for name in names} - {"utils"}
     found = packages_distributions()
     return {found[top][0] for top in tops - sys.stdlib_module_names}
 
 
 def pinned():
-    """Return the names of the packages that Binder installs."""
-    text = (ROOT / ".binder/requirements.txt").read_text(encoding="utf-8")
-    return set(re.findall(r"^([\w-]+)==", text, re.M))
+    """Return the names that Binder's environment is made for."""
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    run = text.split("\n# --- ")[1]
+    return set(re.findall(r"^([\w-]+)==", run, re.M))
 
 
 def test_binder_installs_what_the_notebooks_import_and_no_more():

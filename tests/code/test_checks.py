@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from tests.code.exercises import told
-from utils import checks
+from utils.checks import answers, feedback
 
 
-@checks.checker
+@feedback.checker
 def double(answer):
     """Take a function that doubles an array; stand for all checkers."""
-    checks.agrees(
+    answers.agrees(
         answer,
         "double",
         lambda x: 2 * x,
@@ -32,10 +32,10 @@ def double(answer):
     return "double doubles."
 
 
-@checks.checker
+@feedback.checker
 def half(answer):
     """Take the number one half; stand for all checkers of numbers."""
-    checks.equals(
+    answers.equals(
         answer,
         "half",
         0.5,
@@ -238,7 +238,7 @@ def test_torch_tensor_is_told_from_an_array():
 
 
 def test_endless_loop_is_stopped(monkeypatch):
-    monkeypatch.setattr(checks, "SECONDS", 0.2)
+    monkeypatch.setattr(answers, "SECONDS", 0.2)
     start = time.monotonic()
     assert str(double(never_ends)) == told(
         FIRST,
@@ -250,7 +250,7 @@ def test_endless_loop_is_stopped(monkeypatch):
 
 
 def test_endless_loop_is_stopped_in_a_program_in_the_background(monkeypatch):
-    monkeypatch.setattr(checks, "SECONDS", 0.2)
+    monkeypatch.setattr(answers, "SECONDS", 0.2)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         assert "nothing within" in str(double(never_ends))
@@ -366,8 +366,8 @@ def test_object_that_raises_everywhere_is_survived(checker):
 )
 def test_choice_is_read_or_told_why(answer, message):
     try:
-        found = checks.choice(answer, "side", ["left", "right"])
-    except (checks.NotYet, checks.NotAttempted) as told_:
+        found = answers.choice(answer, "side", ["left", "right"])
+    except (feedback.NotYet, feedback.NotAttempted) as told_:
         found = str(told_)
     assert message.endswith(found)
 
@@ -380,8 +380,8 @@ def test_choice_is_read_or_told_why(answer, message):
     ],
 )
 def test_results_wants_as_many_as_there_are_names(values, got):
-    with pytest.raises(checks.NotYet) as caught:
-        checks.results(lambda x: values, "f", 1.0, likes={"a": 0, "b": 0})
+    with pytest.raises(feedback.NotYet) as caught:
+        answers.results(lambda x: values, "f", 1.0, likes={"a": 0, "b": 0})
     assert "Not yet: " + str(caught.value) == told(
         "f(1)", "2 arrays: a, b", got, "return a, b, in this order."
     )
@@ -395,8 +395,8 @@ def test_results_wants_as_many_as_there_are_names(values, got):
     ],
 )
 def test_change_inside_a_list_is_seen(change):
-    with pytest.raises(checks.NotYet, match="an input that changed"):
-        checks.call(change, "f", [(np.zeros(2), 1)], what="nothing")
+    with pytest.raises(feedback.NotYet, match="an input that changed"):
+        answers.call(change, "f", [(np.zeros(2), 1)], what="nothing")
 
 
 @pytest.mark.parametrize(
@@ -417,4 +417,4 @@ def test_change_inside_a_list_is_seen(change):
     ],
 )
 def test_values_are_shown_briefly_and_without_addresses(value, text):
-    assert checks.shown(value) == text
+    assert feedback.shown(value) == text

@@ -41,6 +41,32 @@ def test_digits_keep_their_values_when_a_caller_changes_a_copy():
     assert np.array_equal(data.digits().x_train, before)
 
 
+def test_moved_digits_are_the_digits_rolled_by_a_pixel_at_most():
+    moved, raw = data.moved_digits(), load_digits()
+    pixels = raw.data
+    assert np.array_equal(moved.y_train, data.digits().y_train)
+    images = np.concatenate([moved.x_train, moved.x_test])
+    images = (images * pixels.std() + pixels.mean()).reshape(-1, 8, 8).round()
+    of = {image.tobytes(): i for i, image in enumerate(raw.images)}
+    steps, found = set(), set()
+    for image in images:
+        for step in np.ndindex(3, 3):
+            back = np.roll(image, np.subtract(1, step), (0, 1))
+            if (i := of.get(back.tobytes())) is not None:
+                steps.add(step)
+                found.add(i)
+                break
+        else:
+            raise AssertionError("an image is no digit")
+    assert len(steps) == 9 and len(found) > 1790
+
+
+def test_moved_digits_are_the_same_each_time():
+    first, second = data.moved_digits(), data.moved_digits()
+    assert np.array_equal(first.x_train, second.x_train)
+    assert not np.shares_memory(first.x_train, second.x_train)
+
+
 @pytest.mark.parametrize("classes", [2, 3])
 def test_spirals_sizes_and_balance(classes):
     spirals = data.spirals(n=600, classes=classes)
@@ -101,8 +127,8 @@ def test_dataset_says_what_does_not_fit(arguments, message):
     ("arguments", "message"),
     [
         ({"classes": 4}, "classes must be 2 or 3, got 4"),
-        ({"n": 9}, "n must be a whole number of at least 10"),
-        ({"n": 100.5}, "n must be a whole number"),
+        ({"n": 9}, "n must be whole, at least 10, .*got 9"),
+        ({"n": 100.5}, "n must be whole, at least 10, .* got 100.5"),
         ({"noise": -0.1}, "noise must be a finite number of at least 0"),
         ({"noise": np.nan}, "noise must be a finite number of at least 0"),
     ],

@@ -6,8 +6,10 @@ import json
 import re
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
+from nbclient import NotebookClient
 from PIL import Image
 
 from utils.explorer import Control, Explorer
@@ -36,7 +38,7 @@ def picture(source):
 
 
 def test_page_holds_every_frame_in_the_order_the_script_counts():
-    data = data_of(make()._repr_html_())
+    data = data_of(make().page())
     assert data["values"] == [["1", "2", "3"], ["line", "curve"]]
     assert data["readouts"] == [
         f"The {kind} rises to {slope} & stops."
@@ -49,7 +51,7 @@ def test_page_holds_every_frame_in_the_order_the_script_counts():
 
 
 def test_page_starts_with_the_frame_of_the_start_values():
-    html = make()._repr_html_()
+    html = make().page()
     data = data_of(html)
     first = re.search(r'<img class="explorer-frame" src="([^"]+)"', html)[1]
     assert first == data["frames"][3]
@@ -59,29 +61,27 @@ def test_page_starts_with_the_frame_of_the_start_values():
 
 
 def test_page_escapes_what_the_author_wrote():
-    assert 'alt="A &quot;line&quot; through the origin."' in (
-        make()._repr_html_()
-    )
+    assert 'alt="A &quot;line&quot; through the origin."' in (make().page())
     closing = Explorer(
         lambda fig, n: "</script><b>",
         "Nothing.",
         n=Control("n", [1, 2], start=1),
-    )._repr_html_()
+    ).page()
     assert closing.count("</script>") == 2
 
 
 def test_page_asks_nothing_of_another_site():
-    assert "http" not in make()._repr_html_()
+    assert "http" not in make().page()
 
 
 def test_frames_are_small_pictures_of_one_size():
-    frames = data_of(make()._repr_html_())["frames"]
+    frames = data_of(make().page())["frames"]
     assert len({picture(frame).size for frame in frames}) == 1
     assert picture(frames[0]).format == "WEBP"
 
 
 def test_html_is_the_same_each_time():
-    assert make()._repr_html_() == make()._repr_html_()
+    assert make().page() == make().page()
 
 
 def test_bundle_offers_widget_page_and_picture():
@@ -98,6 +98,38 @@ def test_bundle_offers_widget_page_and_picture():
         "Explorer of slope (3 values) and kind (2 values): "
         "The curve rises to 2 & stops."
     )
+
+
+CELL = """\
+from utils import explorer
+drawn = []
+def draw(fig, n):
+    drawn.append(n)
+    return f"Number {n}."
+explorer.Explorer(draw, "", n=explorer.Control("n", range(9), start=4))"""
+COUNT = "print(len(drawn))"
+
+
+def test_a_person_waits_for_one_frame_and_a_program_gets_all():
+    cells = [nbformat.v4.new_code_cell(text) for text in 2 * (CELL, COUNT)]
+    book = nbformat.v4.new_notebook(cells=cells)
+    client = NotebookClient(book, timeout=60, store_widget_state=False)
+    with client.setup_kernel():
+        client.execute_cell(cells[0], 0)
+        client.execute_cell(cells[1], 1)
+        # As JupyterLab does for a person.
+        client.kc.allow_stdin = True
+        client.execute_cell(cells[2], 2)
+        client.execute_cell(cells[3], 3)
+    program, person = (cells[i].outputs[0].data for i in (0, 2))
+    live = "application/vnd.jupyter.widget-view+json"
+    assert len(data_of(program["text/html"])["frames"]) == 9
+    assert "text/html" not in person
+    assert [int(cells[i].outputs[0].text) for i in (1, 3)] == [10, 1]
+    for bundle in program, person:
+        assert {live, "image/png"} < set(bundle)
+        assert bundle["text/plain"] == "Explorer of n (9 values): Number 4."
+    assert len(str(person)) < 10_000
 
 
 def test_moving_a_live_control_draws_again():
@@ -157,7 +189,9 @@ def test_too_many_controls_or_frames():
 
 
 def test_what_is_no_control_is_named():
-    with pytest.raises(TypeError, match=r"slope must be a Control such as"):
+    with pytest.raises(
+        TypeError, match=r"slope must be a Control such as .*, got list"
+    ):
         make(slope=[1, 2, 3])
 
 
@@ -165,8 +199,10 @@ def test_drawing_without_a_sentence_is_refused():
     silent = Explorer(
         lambda fig, n: None, "Nothing.", n=Control("n", [1, 2], start=1)
     )
-    with pytest.raises(TypeError, match="draw must return one sentence"):
-        silent._repr_html_()
+    with pytest.raises(
+        TypeError, match="what draw returns must be one sen.* got NoneType"
+    ):
+        silent.page()
 
 
 def test_heavy_frames_are_refused():
@@ -176,4 +212,4 @@ def test_heavy_frames_are_refused():
 
     heavy = Explorer(noise, "Noise.", n=Control("n", range(12), start=0))
     with pytest.raises(ValueError, match="at most 500000 are wanted"):
-        heavy._repr_html_()
+        heavy.page()

@@ -210,6 +210,20 @@ def test_names_are_those_of_the_numpy_activations():
     assert list(networks.ACTIVATIONS) == list(activations.ACTIVATIONS)
 
 
+def test_a_function_added_by_a_reader_can_be_trained(spirals):
+    known = dict(networks.ACTIVATIONS)
+    try:
+        networks.ACTIVATIONS |= {"absolute": (torch.abs, None)}
+        result = networks.train(
+            spirals, activation="absolute", widths=(4,), seeds=1, epochs=0
+        )
+        ((z, a),) = result.activations(spirals.x_test)
+    finally:
+        networks.ACTIVATIONS.clear()
+        networks.ACTIVATIONS.update(known)
+    assert torch.equal(a, z.abs()) and (z < 0).any()
+
+
 @pytest.mark.parametrize("name", networks.ACTIVATIONS)
 def test_function_and_module_agree_with_numpy(name):
     # Beyond 20, torch's softplus returns x itself.

@@ -1,14 +1,9 @@
-"""The reference pages: glossary, questions, bibliography; true numbers."""
+"""The reference pages: glossary, questions, bibliography."""
 
 import re
 
 import pytest
-from nbformat.v4 import (
-    new_code_cell,
-    new_markdown_cell,
-    new_notebook,
-    new_output,
-)
+from nbformat.v4 import new_markdown_cell, new_notebook
 
 from tools import prose
 from tools.notebooks import chapters, read
@@ -27,18 +22,6 @@ QUESTIONS = [
     "Does sparsity make my network faster?",
     "How do I see whether ReLU hurts my own model?",
 ]
-
-
-def summary(nb):
-    """Return the Summary of a chapter."""
-    (found,) = (
-        section
-        for cell in nb.cells
-        if cell.cell_type == "markdown"
-        for section in [prose.section(cell.source, "Summary")]
-        if section
-    )
-    return found
 
 
 # --- the glossary ---
@@ -145,87 +128,18 @@ def test_what_is_no_prose_is_no_use():
     assert list(prose.uses(nb, TINY)) == []
 
 
-# --- numbers ---
-
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_numbers_of_the_summary_are_in_the_outputs(name):
-    nb = NOTEBOOKS[name]
-    assert prose.missing(summary(nb), [nb]) == [], name
+# --- the questions ---
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_question_is_answered_with_numbers_of_linked_chapters(question):
+def test_question_is_answered_with_a_link_to_a_chapter(question):
     answer = prose.section(FAQ, question)
     assert answer, f"faq.md has no section {question!r}"
-    names = prose.linked(answer, NOTEBOOKS)
-    assert names, f"{question} links no chapter"
-    nowhere = prose.missing(answer, [NOTEBOOKS[name] for name in names])
-    assert nowhere == [], f"{question} not in {', '.join(names)}"
+    assert prose.linked(answer, NOTEBOOKS), f"{question} links no chapter"
 
 
 def test_faq_has_these_questions_and_no_others():
     assert re.findall(r"^## (.+)", FAQ, re.M) == QUESTIONS
-
-
-@pytest.fixture
-def ran():
-    """Return a notebook that printed results, with one setting in code."""
-    table = "loss 0.2946  accuracy 93.84 ± 1.2\n   3 100  -1.99  2.7e+11"
-    return new_notebook(
-        cells=[
-            new_code_cell(
-                "rates, c, n = [0.25, 1e-14], 1 / 3, 500\nprint(table)",
-                id="run",
-                outputs=[new_output("stream", text=table)],
-            ),
-            new_code_cell(
-                "show()",
-                id="timed",
-                metadata={"tags": ["timing", "nbval-ignore-output"]},
-                outputs=[new_output("stream", text="ratio 7.77")],
-            ),
-            new_code_cell(
-                "assert abs(x - 888) < 1",
-                id="run-test",
-                metadata={"tags": ["remove-cell", "test"]},
-            ),
-        ]
-    )
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "It reached 93.84 ± 1.2 points, or 93.8, or 94.",
-        "A loss of 0.295 is a share of 29 %, 29.5 % and $29.46\\,\\%$.",
-        "The exponent was −1.99, $p = -1.99$, or 2.0 without its sign.",
-        "It grew by 2.7e+11, or 3e+11.",
-        "In 500 runs at 1/4 and $c = 1/3$, below $10^{-14}$, 3 or 100.",
-        "Of `999` and $(c/999)^8$, {cite:t}`x999`, [999](999), claim 99.",
-        "ReLU999, float999, 999th, nine hundred",
-    ],
-)
-def test_numbers_that_were_measured_or_set_are_found(ran, text):
-    assert prose.missing(text, [ran]) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "nowhere"),
-    [
-        ("It reached 93.9 points.", ["93.9"]),
-        ("A share of 93.8 %, or 2 %.", ["93.8 %", "2 %"]),
-        ("It reached 93.840.", ["93.840"]),
-        ("The slope is +1.99.", ["+1.99"]),
-        ("It took 3100 steps, then 3 101.", ["3100", "3 101"]),
-        ("A setting of 0.25 and 500 %.", ["0.25", "500 %"]),
-        ("A time ratio of 7.77, a test of 888.", ["7.77", "888"]),
-        ("Where $x = 4.58$ and 1/7 or 2.71e+11.", ["4.58", "1/7", "2.71e+11"]),
-        ("From 93–97 % to 1.3 million.", ["93", "97 %", "1.3 million"]),
-    ],
-)
-def test_made_up_numbers_are_found_nowhere(ran, text, nowhere):
-    assert prose.missing(text, [ran]) == nowhere
 
 
 # --- the bibliography ---

@@ -1,31 +1,21 @@
 """What holds for the repository as a whole: pins, links, sizes, imports."""
 
-import ast
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tools.paths import ROOT
 from tools.rules import MACHINE_PATH
 
-UTILS = sorted((ROOT / "utils").rglob("*.py"))
-
-# A module may import only from lower steps.
-STEPS = {
-    "activations": 0,
-    "data": 0,
-    "networks": 1,
-    "diagnostics": 2,
-    "checks": 3,
-    "exercises": 0,
-    "explorer": 3,
-    "grading": 1,
-    "plotting": 3,
-    "timing": 0,
-}
+LOCKS = ("requirements.lock", ".binder/requirements.txt")
 
 
 def text(path):
@@ -70,25 +60,123 @@ def test_groups_of_tests_stay_together(request):
     assert request.node.nodeid.endswith("@kept")
 
 
+def pins(block):
+    """Return what a block of requirements.txt pins, as {name: version}."""
+    found = {}
+    for line in blocks()[block]:
+        pin = re.fullmatch(r"([\w-]+)==([\w.]+) +# \S.+", line)
+        assert pin, f"no exact pin with a reason: {line}"
+        found[canonicalize_name(pin[1])] = pin[2]
+    return found
+
+
+def locked(path):
+    """Return what a lock holds: requirements, and the hashes of each."""
+    entries = re.findall(r"^\w.*(?:\n    --hash=.+)*", text(path), re.M)
+    split = [entry.split(" \\\n    --hash=") for entry in entries]
+    return {Requirement(first): hashes for first, *hashes in split}
+
+
 def test_requirements_are_exact_pins_with_a_reason():
-    pins = blocks()
-    assert list(pins) == ["run", "build", "class", "test"]
-    for line in sum(pins.values(), []):
-        assert re.fullmatch(r"([\w-]+==[\w.]+|-e \.) +# \S.+", line), line
+    assert list(blocks()) == ["run", "build", "class", "test"]
+    for block in blocks():
+        assert pins(block)
 
 
-def test_binder_installs_the_run_block_with_torch_for_the_cpu():
-    def bare(lines):
-        lines = [line.split(" #")[0].strip() for line in lines]
-        return [line for line in lines if line and line[0] != "#"]
+def test_build_requirement_is_a_lower_bound_that_the_pin_meets():
+    (line,) = tomllib.loads(text("pyproject.toml"))["build-system"]["requires"]
+    required = Requirement(line)
+    assert re.fullmatch(r">=\d+", str(required.specifier))
+    assert pins("test")[required.name] in required.specifier
 
-    wanted = [
-        re.sub(r"^torch==.+", r"\g<0>+cpu", line)
-        for line in bare(blocks()["run"])
+
+@pytest.mark.parametrize(
+    ("lock", "held"),
+    [(LOCKS[0], ["run", "build", "class", "test"]), (LOCKS[1], ["run"])],
+)
+def test_lock_holds_the_pins(lock, held):
+    pinned = {
+        f"{name}=={number}"
+        for block in held
+        for name, number in pins(block).items()
+        if name != "torch"
+    }
+    missing = pinned - {str(entry) for entry in locked(lock)}
+    assert not missing, f"run `make lock`: {lock} lacks {missing}"
+
+
+def test_binder_has_a_part_of_the_lock():
+    whole, part = (
+        {f"{entry.name}{entry.specifier}": hashes for entry, hashes in lock}
+        for lock in (locked(path).items() for path in LOCKS)
+    )
+    assert len(part) < len(whole)
+    assert part.items() <= whole.items()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_all_that_is_locked_has_one_version_hashes_and_no_address(lock):
+    assert len(locked(lock)) > 100
+    for entry, hashes in locked(lock).items():
+        assert re.fullmatch(r"==[\w.]+", str(entry.specifier)), entry
+        assert hashes, entry
+        for one in hashes:
+            assert re.fullmatch(r"sha256:[0-9a-f]{64}", one), entry
+    assert "://" not in text(lock)
+    assert re.findall(r"^-.+", text(lock), re.M) == ["--only-binary :all:"]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_holds_neither_torch_nor_cuda(lock):
+    names = " ".join(entry.name for entry in locked(lock))
+    assert not re.search(r"\b(torch|nvidia|cuda|triton)\b", names)
+
+
+def test_what_is_installed_is_what_is_locked():
+    wanted = {
+        entry.name: str(entry.specifier)
+        for entry in locked("requirements.lock")
+        if entry.marker is None or entry.marker.evaluate()
+    }
+    assert {name: f"=={version(name)}" for name in wanted} == wanted
+    assert version("torch").split("+")[0] == pins("run")["torch"]
+
+
+# PyTorch is installed without what it needs, which the lock has to hold.
+@pytest.mark.parametrize(
+    "python", [sys.executable, ROOT / ".venv-binder/bin/python"]
+)
+def test_environment_lacks_nothing(python):
+    if not Path(python).exists():
+        pytest.skip(f"there is no {python}, which `make test` makes")
+    run = subprocess.run(
+        [python, "-m", "pip", "check"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_set_up_is_the_same_for_make_readme_and_binder():
+    target = ".venv-binder/installed"
+    run = subprocess.run(
+        ["make", "--always-make", "--dry-run", target],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    installs = re.findall(r"^\S+/python -m pip install .+", run.stdout, re.M)
+    commands = [
+        re.sub(r" --quiet| --retries 0| \|\| .+", "", line)
+        for line in installs
     ]
-    index, *pins = bare(text(".binder/requirements.txt").splitlines())
-    assert index == ("--extra-index-url https://download.pytorch.org/whl/cpu")
-    assert pins == wanted
+    assert len(commands) == 4
+    lines = text("README.md").splitlines()
+    for command in commands:
+        assert command in lines
+    *_, last = text(".binder/postBuild").splitlines()
+    assert last.replace(" --no-cache-dir", "") == commands[-1].replace(
+        ".venv-binder/bin/", ""
+    )
 
 
 def test_binder_and_workflow_use_the_same_python():
@@ -123,6 +211,7 @@ def test_workflow_calls_make_test():
         "benchmark",
         "mutations",
         "links",
+        "lock",
         "clean",
     ],
 )
@@ -182,63 +271,11 @@ def test_no_file_is_larger_than_a_megabyte(files):
 # --- utils ---
 
 
-def code_lines(path):
-    """Count the lines that are neither blank, comment nor docstring."""
-    source = path.read_text(encoding="utf-8")
-    documented = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
-            if ast.get_docstring(node):
-                text = node.body[0]
-                documented |= set(range(text.lineno, text.end_lineno + 1))
-    lines = enumerate(source.splitlines(), start=1)
-    return sum(
-        bool(line.strip())
-        and not line.lstrip().startswith("#")
-        and number not in documented
-        for number, line in lines
+def test_what_needs_numpy_only_imports_no_torch():
+    code = (
+        "import sys, utils.activations, utils.data, utils.theory; "
+        "print('torch' in sys.modules)"
     )
-
-
-def module(path):
-    """Return the module that the file belongs to: "checks", for a part."""
-    return path.relative_to(ROOT / "utils").with_suffix("").parts[0]
-
-
-def test_utils_can_be_read_in_one_sitting():
-    # What the classroom needs is looked up, not read.
-    lines = {
-        path.name: code_lines(path)
-        for path in UTILS
-        if module(path) not in {"checks", "exercises", "grading"}
-    }
-    assert sum(lines.values()) <= 1460, lines
-
-
-def imported(path):
-    """Return the dotted names of the modules that the file imports."""
-    names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            package = "utils." if node.level else ""
-            module = f"{package}{node.module or ''}".rstrip(".")
-            names += [f"{module}.{alias.name}" for alias in node.names]
-    return names
-
-
-@pytest.mark.parametrize("path", UTILS, ids=module)
-def test_dependencies_point_one_way(path):
-    parts = [name.split(".") for name in imported(path)]
-    assert not {"chapters", "tests"} & {first for first, *_ in parts}
-    for first, *rest in parts:
-        if first == "utils" and rest[0] != module(path):
-            assert STEPS[rest[0]] < STEPS[module(path)], ".".join(rest)
-
-
-def test_activations_imports_no_torch():
-    code = "import sys, utils.activations; print('torch' in sys.modules)"
     run = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -1,7 +1,8 @@
-"""The line that says where a time was measured."""
+"""The stopwatch, and the line that says where it ran."""
 
 import os
 import platform
+import time
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,53 @@ def test_machine_is_named(
     monkeypatch.setattr(platform, "machine", lambda: architecture)
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     assert timing.machine() == line
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Return a clock that a test moves by hand."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_ways_take_turns_and_give_the_median_of_one_call(clock):
+    calls = []
+
+    def takes(name, durations):
+        durations = iter(durations)
+
+        def way():
+            calls.append(name)
+            clock[0] += next(durations)
+
+        return way
+
+    took = timing.seconds(
+        {"cold": takes("a", [90, 2, 3, 1, 2]), "calm": takes("b", [5] * 5)},
+        repeats=5,
+    )
+    assert took == {"cold": 2, "calm": 5}
+    assert "".join(calls) == "ab" * 5
+
+
+def test_loops_are_many_calls_but_the_time_of_one(clock):
+    calls = []
+
+    def way():
+        calls.append(clock[0])
+        clock[0] += 0.5
+
+    assert timing.seconds({"way": way}, repeats=2, loops=10) == {"way": 0.5}
+    assert len(calls) == 20
+
+
+def test_what_cannot_be_timed_is_named():
+    with pytest.raises(
+        TypeError, match="ways must be functions by name, such"
+    ):
+        timing.seconds(lambda: 1)
+    with pytest.raises(ValueError, match="repeats must be whole, at least 1"):
+        timing.seconds({}, repeats=0)
+    with pytest.raises(ValueError, match="loops must be whole, at least 1"):
+        timing.seconds({}, loops=0.5)

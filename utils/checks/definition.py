@@ -5,18 +5,15 @@ import functools
 import numpy as np
 
 from utils import activations as act
-from utils.checks import (
+from utils.checks.answers import (
     agrees,
     array,
-    attempted,
-    checker,
     close,
     equals,
     hint_for,
     results,
-    shown,
-    wrong,
 )
+from utils.checks.feedback import attempted, checker, shown, wrong
 
 
 @checker

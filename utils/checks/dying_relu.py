@@ -3,20 +3,17 @@
 import numpy as np
 
 from utils import activations as act
-from utils.checks import (
+from utils.checks.answers import (
     array,
-    attempted,
     call,
-    checker,
     choice,
     close,
     equals,
     hint_for,
     number,
     results,
-    shown,
-    wrong,
 )
+from utils.checks.feedback import attempted, checker, shown, wrong
 
 
 @checker

@@ -4,18 +4,15 @@ import math
 
 import numpy as np
 
-from utils.checks import (
+from utils.checks.answers import (
     agrees,
-    attempted,
-    checker,
     choice,
     close,
     equals,
     hint_for,
     results,
-    shown,
-    wrong,
 )
+from utils.checks.feedback import attempted, checker, shown, wrong
 
 
 @checker

@@ -4,19 +4,8 @@ import copy
 
 import numpy as np
 
-from utils.checks import (
-    NotYet,
-    attempted,
-    call,
-    checker,
-    choice,
-    close,
-    equals,
-    hint_for,
-    number,
-    shown,
-    wrong,
-)
+from utils.checks.answers import call, choice, close, equals, hint_for, number
+from utils.checks.feedback import NotYet, attempted, checker, shown, wrong
 
 # Function, depth, weight scale c and biases of exercise 1's five networks:
 # here, since whoever reads them need not read the reports.

@@ -3,17 +3,8 @@
 import numpy as np
 
 from utils import activations as act
-from utils.checks import (
-    agrees,
-    array,
-    attempted,
-    checker,
-    choice,
-    equals,
-    number,
-    shown,
-    wrong,
-)
+from utils.checks.answers import agrees, array, choice, equals, number
+from utils.checks.feedback import attempted, checker, shown, wrong
 
 
 @checker

@@ -5,17 +5,8 @@ import copy
 import numpy as np
 
 from utils import activations as act
-from utils.checks import (
-    agrees,
-    attempted,
-    checker,
-    close,
-    equals,
-    number,
-    result,
-    shown,
-    wrong,
-)
+from utils.checks.answers import agrees, close, equals, number, result
+from utils.checks.feedback import attempted, checker, shown, wrong
 
 
 @checker

@@ -3,18 +3,8 @@
 import numpy as np
 
 from utils import data
-from utils.checks import (
-    agrees,
-    array,
-    attempted,
-    checker,
-    close,
-    equals,
-    hint_for,
-    result,
-    shown,
-    wrong,
-)
+from utils.checks.answers import agrees, array, close, equals, hint_for, result
+from utils.checks.feedback import attempted, checker, shown, wrong
 
 
 @checker

@@ -2,18 +2,8 @@
 
 import numpy as np
 
-from utils.checks import (
-    agrees,
-    array,
-    attempted,
-    checker,
-    close,
-    equals,
-    hint_for,
-    number,
-    shown,
-    wrong,
-)
+from utils.checks.answers import agrees, array, close, equals, hint_for, number
+from utils.checks.feedback import attempted, checker, shown, wrong
 
 
 @checker

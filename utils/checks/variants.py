@@ -5,18 +5,20 @@ import inspect
 
 import numpy as np
 
-from utils.checks import (
-    NotAttempted,
+from utils.checks.answers import (
     array,
-    attempted,
     call,
-    checker,
     choice,
     close,
     equals,
     hint_for,
-    is_stub,
     number,
+)
+from utils.checks.feedback import (
+    NotAttempted,
+    attempted,
+    checker,
+    is_stub,
     shown,
     wrong,
 )

@@ -1,0 +1,81 @@
+"""The best rate of a result: which one, and what comes with it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from torch import nn
+
+from utils import data, networks
+
+
+@pytest.fixture(scope="module", params=["networks", "modules"])
+def result(request):
+    """Return two seeds and three rates, to be given other curves."""
+    options = {"seeds": 2, "learning_rates": [0.1, 0.2, 0.4], "epochs": 0}
+    if request.param == "networks":
+        return networks.train(data.spirals(n=50), widths=(3,), **options)
+    return networks.train_modules(
+        lambda: nn.Linear(2, 2), data.spirals(n=50), **options
+    )
+
+
+def curves(*last):
+    """Return two epochs of which only the last is as given."""
+    last = np.array(last, dtype=float)
+    return np.stack([last[:, ::-1], last])
+
+
+def test_best_is_the_rate_of_the_highest_mean_accuracy(result):
+    # The highest accuracy of all stands at another rate.
+    best = replace(
+        result, test_accuracy=curves([0.1, 0.8, 0.9], [0.3, 0.7, 0.2])
+    ).best()
+    assert isinstance(best, networks.Best)
+    np.testing.assert_allclose(best.accuracy, [80, 70])
+    assert best.learning_rate == 0.2 and best.column == 1
+    accuracy, rate, column = best
+    assert accuracy is best.accuracy and (rate, column) == (0.2, 1)
+
+
+def test_of_equal_rates_the_first_is_best(result):
+    best = replace(
+        result, test_accuracy=curves([0.1, 0.5, 0.7], [0.1, 0.7, 0.5])
+    ).best()
+    assert best.column == 1
+    best = replace(
+        result,
+        test_accuracy=curves([0.1, 0.5, 0.7], [0.1, 0.7, 0.5]),
+        train_loss=curves([0.2, 0.2, 0.3], [0.2, 0.2, 0.3]),
+    ).best(by="train_loss")
+    assert best.column == 0
+
+
+def test_the_lowest_mean_loss_may_choose(result):
+    accuracy = curves([0.1, 0.8, 0.9], [0.3, 0.7, 0.2])
+    best = replace(
+        result,
+        test_accuracy=accuracy,
+        train_loss=curves([0.4, 0.5, 0.1], [0.4, 0.5, 0.2]),
+    ).best(by="train_loss")
+    np.testing.assert_allclose(best.accuracy, [90, 20])
+    assert best.learning_rate == 0.4
+
+
+def test_a_rate_with_a_loss_that_is_nan_is_not_best(result):
+    accuracy = curves([0.1, 0.8, 0.9], [0.3, 0.7, 0.2])
+    for losses, column in (
+        (curves([np.nan, 0.5, 0.6], [0.1, 0.5, 0.6]), 1),
+        (curves([np.nan, np.inf, 0.6], [0.1, 0.5, 0.6]), 2),
+        (curves([np.nan] * 3, [np.nan] * 3), 0),
+    ):
+        spoiled = replace(result, test_accuracy=accuracy, train_loss=losses)
+        assert spoiled.best(by="train_loss").column == column
+
+
+def test_what_cannot_choose_is_named(result):
+    with pytest.raises(ValueError, match="by must be one of test_accuracy, t"):
+        result.best(by="loss")
+    with pytest.raises(ValueError, match="needs an epoch of training, got no"):
+        result.best(by="train_loss")
+    assert result.best().accuracy.shape == (2,)

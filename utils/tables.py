@@ -1,0 +1,162 @@
+"""Tables: aligned text in a notebook, rows and columns of HTML in a page."""
+
+import re
+from html import escape
+
+# The container is the book's theme's: what is too wide can be scrolled in it,
+# by keyboard too. Styles stand here for JupyterLab, which has others.
+_PAGE = """\
+<div class="pst-scrollable-table-container">
+<table class="table" style="font-variant-numeric: tabular-nums">
+{caption}<thead>
+{head}
+</thead>
+{body}
+</table>
+</div>"""
+
+
+class Table:
+    """Rows of cells under a header, shown as aligned text or as HTML.
+
+    Parameters
+    ----------
+    header : sequence of str
+        What stands above each column; "" where nothing does.
+    rows : iterable
+        For each row a sequence with a cell per column: a number, or text
+        that is shown as it is; None leaves it blank. A row that is one text
+        is the heading of the rows below it. The first cell names its row.
+    forms : sequence of str, optional
+        A format specification for the numbers of each column, such as
+        ``".1f"``; ``""`` for none. One that starts with ``"<"`` or ``">"``
+        aligns the whole column left or right; else the first is aligned left
+        and the others right.
+    caption : str, optional
+        What the table shows, above it.
+
+    Raises
+    ------
+    ValueError
+        If a row or `forms` has another number of columns than `header`.
+
+    Notes
+    -----
+    Texts with ± are aligned at this sign.
+
+    Examples
+    --------
+    >>> Table(["layers", "accuracy (%)", "rate"],
+    ...       [(1, "97.1 ± 0.6", 4.0), (3, "41.2 ± 13.8", 0.5)],
+    ...       ["", "", "g"])
+    layers  accuracy (%)  rate
+    1        97.1 ±  0.6     4
+    3        41.2 ± 13.8   0.5
+    """
+
+    def __init__(self, header, rows, forms=None, caption=None):
+        self.caption = caption
+        self.header = list(header)
+        forms = [""] * len(self.header) if forms is None else list(forms)
+        self._check("forms", forms)
+        self._right = [
+            form.startswith(">") or (column > 0 and not form.startswith("<"))
+            for column, form in enumerate(forms)
+        ]
+        # A heading, or None, and the rows below it.
+        self.groups = [(None, [])]
+        for row in rows:
+            if isinstance(row, str):
+                self.groups.append((row, []))
+                continue
+            row = list(row)
+            self._check("a row", row)
+            self.groups[-1][1].append(list(map(_text, row, forms)))
+        for column in range(len(self.header)):
+            self._align_signs(column)
+
+    def _check(self, name, cells):
+        if len(cells) != len(self.header):
+            raise ValueError(
+                f"{name} must have {len(self.header)} columns, as the header "
+                f"{self.header}, got {len(cells)}: {cells}"
+            )
+
+    def _align_signs(self, column):
+        """Make what follows ± as long in each cell of a column."""
+        rows = [
+            row
+            for _, rows in self.groups
+            for row in rows
+            if "±" in row[column]
+        ]
+        parts = [row[column].split("±", 1) for row in rows]
+        width = max((len(after.strip()) for _, after in parts), default=0)
+        for row, (before, after) in zip(rows, parts):
+            row[column] = f"{before.strip()} ± {after.strip():>{width}}"
+
+    def __repr__(self):
+        lines = [self.header]
+        for heading, rows in self.groups:
+            indent = "  " if heading else ""
+            lines += [heading] * bool(heading)
+            lines += [[indent + row[0], *row[1:]] for row in rows]
+        widths = [
+            max(map(len, column))
+            for column in zip(*(x for x in lines if not isinstance(x, str)))
+        ]
+        texts = [self.caption] * bool(self.caption)
+        for line in lines:
+            if not isinstance(line, str):
+                line = "  ".join(
+                    cell.rjust(width) if right else cell.ljust(width)
+                    for cell, width, right in zip(line, widths, self._right)
+                )
+            texts.append(line.rstrip())
+        return "\n".join(texts)
+
+    def _repr_html_(self):
+        caption = escape(self.caption or "")
+        bodies = []
+        for heading, rows in self.groups:
+            lines = [self._row(row, 'th scope="row"', "td") for row in rows]
+            if heading:
+                lines.insert(
+                    0,
+                    f'<tr><th scope="rowgroup" colspan="{len(self.header)}" '
+                    f'style="text-align: left; padding-top: 1em">{escape(heading)}</th></tr>',
+                )
+            if lines:
+                bodies.append("\n".join(["<tbody>", *lines, "</tbody>"]))
+        return _PAGE.format(
+            caption=f"<caption>{caption}</caption>\n" if caption else "",
+            head=self._row(self.header, *['th scope="col"'] * 2),
+            body="\n".join(bodies),
+        )
+
+    def _row(self, cells, first, other):
+        """Write one row; a title that says nothing is no title."""
+        tags = [first] + [other] * (len(cells) - 1)
+        return f"<tr>{''.join(map(_cell, cells, tags, self._right))}</tr>"
+
+
+def _text(cell, form):
+    """Return a cell as text."""
+    if cell is None:
+        return ""
+    return (cell if isinstance(cell, str) else format(cell, form)).strip()
+
+
+def _cell(text, tag, right):
+    """Return a cell as HTML."""
+    tag = tag if text else "td"
+    style = f"text-align: {'right' if right else 'left'}"
+    if right and tag == "td":
+        # A narrow page would break 5e-10 after its hyphen.
+        style += "; white-space: nowrap"
+    # HTML makes one space of several: these are as wide as a digit. And no
+    # line is broken at ±.
+    text = re.sub("(?<= ) ", "\N{FIGURE SPACE}", escape(text))
+    text = re.sub(r"(?<![\w)])-(?=\d)", "−", text)
+    text = re.sub(" ?± ?", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}", text)
+    return f'<{tag} style="{style}">{text}</{tag.split()[0]}>'
