@@ -102,8 +102,8 @@ MUTATIONS = [
     Mutation(
         "test without assert",
         "chapters/01_definition.ipynb",
-        '"assert counts == 8 * [[0, 1_379_520]]"',
-        '"counts == 8 * [[0, 1_379_520]]"',
+        '"assert [row[3:] for row in rows] == 8 * [(0, 1_379_520)]"',
+        '"[row[3:] for row in rows] == 8 * [(0, 1_379_520)]"',
         "-m tools.rules",
         "is tagged test and asserts nothing",
     ),
@@ -215,7 +215,7 @@ MUTATIONS = [
     ),
     code(
         "lenient checker",
-        "utils/checks/__init__.py",
+        "utils/checks/answers.py",
         "def close(a, b, rtol=1e-6",
         "def close(a, b, rtol=1",
         "exercises/test_every_exercise.py -k 01_definition",
