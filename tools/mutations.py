@@ -102,8 +102,8 @@ MUTATIONS = [
     Mutation(
         "test without assert",
         "chapters/01_definition.ipynb",
-        '"assert counts == 8 * [[0, 1_379_520]]"',
-        '"counts == 8 * [[0, 1_379_520]]"',
+        '"assert [row[3:] for row in rows] == 8 * [(0, 1_379_520)]"',
+        '"[row[3:] for row in rows] == 8 * [(0, 1_379_520)]"',
         "-m tools.rules",
         "is tagged test and asserts nothing",
     ),
@@ -215,7 +215,7 @@ MUTATIONS = [
     ),
     code(
         "lenient checker",
-        "utils/checks/__init__.py",
+        "utils/checks/answers.py",
         "def close(a, b, rtol=1e-6",
         "def close(a, b, rtol=1",
         "exercises/test_every_exercise.py -k 01_definition",
@@ -386,7 +386,8 @@ MUTATIONS = [
     page(
         "nothing without script",
         FAQ,
-        "<noscript><style>main { display: none }</style></noscript>",
+        "<style>main { display: none !important }</style>"
+        "<script>[...document.styleSheets].at(-1).disabled = true</script>",
         "test_browser.py -k 'without_javascript and faq'",
         "test_text_and_first_frames_without_javascript",
     ),

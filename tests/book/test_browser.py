@@ -321,7 +321,8 @@ def test_explorer_shows_a_new_picture_by_the_next_frame(browser, server):
 @pytest.mark.parametrize("name", KINDS)
 def test_text_and_first_frames_without_javascript(browser, server, name):
     page = open_page(browser, server + name, java_script_enabled=False)
-    assert len(page.locator("main").inner_text()) > 100
+    main = page.locator("main")
+    assert main.is_visible() and len(main.inner_text()) > 100
     for figure in page.locator(".explorer").all():
         assert figure.locator(".explorer-frame").is_visible()
         assert figure.locator("noscript").is_visible()
