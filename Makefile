@@ -38,7 +38,8 @@ help:
 	@echo 'make clean      remove what the verbs made, but no .venv'
 
 # $(call environment,PYTHON,FOLDER,LOCK): all that the lock names, compared by
-# hash; then PyTorch without CUDA, from its own index, and utils in place.
+# hash; then PyTorch without CUDA, from its own index, and utils in place. Where
+# books are published, nothing else will do.
 # Debian's Python may come without ensurepip; then its pip brings pip.
 define environment
 @$(1) -m venv --clear $(2) >/dev/null || { \
@@ -49,6 +50,7 @@ define environment
 $(2)/bin/python -m pip install --quiet -r $(3)
 @$(2)/bin/python -m pip install --quiet --retries 0 $(from_pytorch) $(torch) || { \
     echo "NOT PYTORCH'S BUILD WITHOUT CUDA, but the one that pip finds here"; \
+    test -z "$$GITHUB_ACTIONS" && \
     $(2)/bin/python -m pip install --quiet $(torch); }
 endef
 torch := --no-build-isolation -c requirements.txt -e . torch

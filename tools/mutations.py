@@ -554,6 +554,11 @@ def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME")
     mutations = find(parser.parse_args(arguments).names)
+    if not (ROOT / "_build" / "recorded").exists():
+        raise SystemExit(
+            "faults are planted in what `make test` leaves, the built book "
+            "above all: run `make test` first"
+        )
     missed = []
     with tempfile.TemporaryDirectory() as folder:
         top = copied(folder)

@@ -257,15 +257,16 @@ def main():
             f"wanted are the built book in {HTML} and Binder's environment in "
             f"{BINDER}: run `make measure`, which makes both"
         )
-    if (BINDER / "installed-other").exists():
+    version = next(BINDER.rglob("site-packages/torch/version.py"))
+    if "+cpu" not in version.read_text(encoding="utf-8"):
         raise SystemExit(
-            f"{BINDER} is not Binder's: PyTorch's own index, such as "
-            "https://download.pytorch.org/whl/cpu, did not answer"
+            f"{BINDER} is not Binder's: its PyTorch is one with CUDA, since "
+            "https://download.pytorch.org/whl/cpu did not answer"
         )
     loads, answers = {}, []
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         if browser is None:
-            raise SystemExit("no Chromium on PATH: install chromium")
+            raise SystemExit("no browser: run `python -m tools.browser`")
         folder = Path(folder)
         (folder / "source").mkdir()
         (folder / "site").mkdir()

@@ -312,7 +312,7 @@ def _quiz(cell):
 # --- rules for exercises, which are kept where the solutions are ---
 
 
-def classroom(nb):
+def exercise_rules(nb):
     """Return which rules for exercises the solutions `nb` break."""
     title = nb.cells[0].source
     if not re.match(r"# Solutions \d+: ", title):
@@ -424,8 +424,8 @@ def check(paths):
     found = clashes(notebooks)
     for path, (name, nb) in zip(paths, notebooks.items(), strict=True):
         solution = path.parent == SOLUTIONS
-        rules = classroom if solution else beats
-        found += [f"{name}, {p}" for p in [*problems(nb), *rules(nb)]]
+        broken = exercise_rules if solution else beats
+        found += [f"{name}, {p}" for p in [*problems(nb), *broken(nb)]]
         if solution and stale(path):
             found.append(f"{name}: its exercise is out of date: {TO_MEND}")
         if dumps(nb) != dumps(normalise(nb)):

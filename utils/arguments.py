@@ -47,7 +47,8 @@ def whole(name, value, low=0):
 
 def positive(name, value):
     """Return a positive, finite number."""
-    if not isinstance(value, Real) or not 0 < value < np.inf:
+    number = isinstance(value, Real) and type(value) is not bool
+    if not number or not 0 < value < np.inf:
         raise ValueError(
             f"{name} must be positive and finite, such as 0.1, got {value!r}"
         )

@@ -49,9 +49,6 @@ __all__ = [
     "random_networks",
 ]
 
-# The one activation of the book that torch has no module for.
-health.ACTIVATION_MODULES.add(networks.ReLUSquared)
-
 
 def layers(model, x, loss=None):
     """Measure every layer of a model in one forward and backward pass.

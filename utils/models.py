@@ -31,11 +31,21 @@ def cnn(activation, classes=10):
     Sequential
         Maps (N, 64), images row by row, to the logits (N, classes).
 
+    Raises
+    ------
+    TypeError
+        If `activation` cannot be called.
+
     Examples
     --------
     >>> cnn(nn.ReLU)(torch.zeros(2, 64)).shape
     torch.Size([2, 10])
     """
+    if not callable(activation):
+        raise TypeError(
+            "activation must make a module, such as nn.ReLU, got "
+            f"{activation!r}"
+        )
     return nn.Sequential(
         nn.Unflatten(1, (1, 8, 8)),
         nn.Conv2d(1, 6, 3, stride=2, padding=1),
@@ -85,7 +95,7 @@ class Block(nn.Module):
     feed_forward : Module
         Maps a token to a token, such as `plain(nn.ReLU())`.
     skip : float
-        By what the skip connections multiply their input; 0 cuts them.
+        Factor on what a skip connection carries; 0 cuts it.
 
     Examples
     --------

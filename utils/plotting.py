@@ -2,6 +2,8 @@
 
 import matplotlib.pyplot as plt
 
+from . import arguments
+
 # Dark enough for white paper, far apart for colour-blind readers (after
 # Okabe and Ito), and told apart by line style as well.
 LOOKS = {
@@ -80,9 +82,5 @@ def look(name, *parts):
     >>> look("relu")
     {'color': '#C44E00', 'linestyle': '-'}
     """
-    if name not in LOOKS:
-        raise ValueError(
-            f"name must be one of {', '.join(LOOKS)}, got {name!r}"
-        )
-    parts = parts or ("color", "linestyle")
-    return {part: LOOKS[name][part] for part in parts}
+    found = arguments.choice("name", name, LOOKS)
+    return {part: found[part] for part in parts or ("color", "linestyle")}

@@ -100,7 +100,7 @@ def spread(x, form=".1f"):
 
 
 def student_bar(n, comparisons=1):
-    """Return how many standard errors from 0 a mean tells something.
+    """Return how far from 0 a mean must lie to be told from chance.
 
     Parameters
     ----------
@@ -239,9 +239,9 @@ def holm(p_values):
 def _sample(name, x, axis):
     """Return an array of floats with two or more values along the axis."""
     x = np.asarray(x, dtype=float)
-    if x.ndim == 0 or x.shape[axis] < 2:
+    if not -x.ndim <= axis < x.ndim or x.shape[axis] < 2:
         raise ValueError(
-            f"{name} must have two values or more, such as [91.0, 93.0], got "
-            f"the shape {x.shape}"
+            f"{name} must have two values or more along axis {axis}, such as "
+            f"[91.0, 93.0], got the shape {x.shape}"
         )
     return x

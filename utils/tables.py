@@ -144,7 +144,15 @@ def _text(cell, form):
     """Return a cell as text."""
     if cell is None:
         return ""
-    return (cell if isinstance(cell, str) else format(cell, form)).strip()
+    if isinstance(cell, str):
+        return cell.strip()
+    try:
+        return format(cell, form).strip()
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "a cell must be text or a number that its form fits, such as "
+            f"0.25 and '.1f', got {cell!r} and {form!r}"
+        ) from error
 
 
 def _cell(text, tag, right):

@@ -105,3 +105,8 @@ def test_many_can_be_trained_at_once(name):
     torch.testing.assert_close(
         result.predict(x)[1, 0], result.network(1, 0.01)(x)
     )
+
+
+def test_a_name_in_place_of_an_activation_is_told_what_is_wanted():
+    with pytest.raises(TypeError, match="such as nn.ReLU, got 'relu'"):
+        models.cnn("relu")

@@ -1,6 +1,8 @@
 """The batched training: right, reproducible, members independent."""
 
 import copy
+import subprocess
+import sys
 
 import nbformat
 import numpy as np
@@ -10,6 +12,7 @@ from nbclient import NotebookClient
 from torch import nn
 from torch.nn import functional as F
 
+from tools.paths import ROOT
 from utils import activations, data, networks
 
 TORCH_OPTIMIZERS = {
@@ -721,3 +724,24 @@ def test_modules_share_the_checks_of_train(spirals):
     result = networks.train_modules(Attention, spirals, seeds=1, epochs=0)
     with pytest.raises(ValueError, match="seed must be one of those trained"):
         result.network(7, 0.01)
+
+
+def test_a_rate_is_a_number_and_no_bool():
+    with pytest.raises(ValueError, match="learning_rates must be positive"):
+        networks.train(data.spirals(), learning_rates=True, epochs=0)
+
+
+def test_health_knows_squared_relu_by_itself():
+    code = (
+        "import torch; from utils import health, networks; "
+        "model = torch.nn.Sequential(networks.ReLUSquared()); "
+        "print(health.report(model, torch.randn(30, 4)).layers[0].activation)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert run.stdout == "ReLUSquared\n"

@@ -35,11 +35,6 @@ def chapter(request):
     return request.param
 
 
-@pytest.mark.parametrize("number", ["01", "02", "03"])
-def test_chapter_exists(number):
-    assert [path for path in CHAPTERS if path.name.startswith(f"{number}_")]
-
-
 def test_chapter_keeps_the_rules(chapter):
     nb = notebooks.read(chapter)
     assert rules.problems(nb) == []

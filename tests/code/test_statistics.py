@@ -150,3 +150,8 @@ def test_holm_keeps_its_promise(rng):
 def test_what_does_not_fit_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_an_axis_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="along axis 2, such as .* \\(2,\\)"):
+        statistics.standard_error([1.0, 2.0], axis=2)

@@ -181,3 +181,8 @@ def test_a_minus_is_a_minus_in_the_page_and_a_hyphen_stays_one():
     page = table._repr_html_()
     assert "−0.25" in page and "-0.25" in repr(table)
     assert "always-on" in page and "1e-07" in page and "f(2)-1" in page
+
+
+def test_a_cell_that_is_neither_number_nor_text_is_shown():
+    with pytest.raises(ValueError, match=r"got \[1, 2\] and '.1f'"):
+        Table(["a", "b"], [("x", [1, 2])], ["", ".1f"])

@@ -91,3 +91,8 @@ def test_what_cannot_be_timed_is_named():
         timing.seconds({}, repeats=0)
     with pytest.raises(ValueError, match="loops must be whole, at least 1"):
         timing.seconds({}, loops=0.5)
+
+
+def test_what_cannot_be_called_is_named():
+    with pytest.raises(TypeError, match="'a' must be a function, .* got 1"):
+        timing.seconds({"a": 1})

@@ -23,7 +23,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from utils import data, networks
+from utils import data, networks, timing
 
 RATES = (0.01, 0.02, 0.05, 0.1, 0.2)
 SEEDS, EPOCHS, BATCH, WIDTHS = 10, 10, 32, (64, 64, 64)
@@ -91,7 +91,7 @@ def main():
     dataset = data.digits()
     members = [(seed, rate) for seed in range(SEEDS) for rate in RATES]
     print(
-        f"{platform.machine()}, {torch.get_num_threads()} threads, "
+        f"{timing.machine()}, {torch.get_num_threads()} threads, "
         f"{torch.backends.cpu.get_cpu_capability()}; Python "
         f"{platform.python_version()}, torch {torch.__version__}, "
         f"numpy {np.__version__}"

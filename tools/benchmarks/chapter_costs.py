@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell
 
 from tools import notebooks
+from utils import timing
 
 PEAK = (
     "import resource\n"
@@ -33,7 +34,7 @@ def cost(path):
 
 def main():
     """Print one row a chapter."""
-    print(f"{platform.machine()}, Python {platform.python_version()}")
+    print(f"{timing.machine()}, Python {platform.python_version()}")
     print(f"{'chapter':24} seconds  peak MB")
     for path in notebooks.chapters():
         seconds, megabytes = cost(path)

@@ -165,10 +165,8 @@ def formats(answer):
 def pooled(twice, pooled, skipped):
     """Exercise 3: predict zeros after other layers."""
     attempted(twice=twice, pooled=pooled, skipped=skipped)
-    what, percent = (
-        "a share such as 0.6",
-        ("in percent; a share lies between 0 and 1."),
-    )
+    what = "a share such as 0.6"
+    percent = "in percent; a share lies between 0 and 1."
     equals(
         twice,
         "twice",

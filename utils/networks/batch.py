@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .. import arguments
+from .. import arguments, health
 
 
 def _prelu(x, weight):
@@ -37,6 +37,9 @@ class ReLUSquared(nn.Module):
         """Return the activation of x."""
         return _relu_squared(x)
 
+
+# The one activation of the book that torch has no module for.
+health.ACTIVATION_MODULES.add(ReLUSquared)
 
 # The names of utils.activations: torch's function, torch's module.
 ACTIVATIONS = {

@@ -124,7 +124,7 @@ def test_every_chapter_leads_to_exercises_and_all_are_led_to():
 def test_exercise_keeps_the_rules(path):
     nb = notebooks.read(path)
     assert rules.problems(nb) == []
-    assert list(rules.classroom(nb)) == []
+    assert list(rules.exercise_rules(nb)) == []
     assert rules.not_compared(nb) == []
     stored = path.read_text(encoding="utf-8")
     assert stored == notebooks.dumps(notebooks.normalise(nb))

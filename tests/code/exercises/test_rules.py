@@ -171,14 +171,14 @@ FAULTS = {
 
 
 def test_clean_solutions_break_no_rule():
-    assert list(rules.classroom(clean())) == []
+    assert list(rules.exercise_rules(clean())) == []
 
 
 @pytest.mark.parametrize(("change", "messages"), FAULTS.values(), ids=FAULTS)
 def test_rule_catches_its_fault(change, messages):
     nb = clean()
     change(nb)
-    found = list(rules.classroom(nb))
+    found = list(rules.exercise_rules(nb))
     assert len(found) == len(messages), found
     for one, message in zip(found, messages, strict=True):
         assert one.startswith(message)
