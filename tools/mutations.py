@@ -247,11 +247,12 @@ MUTATIONS = [
     ),
     Mutation(
         "exercise stops",
-        "utils/checks/definition.py",
-        "def neuron(grad_w_first,",
-        "def neuron(more, grad_w_first,",
-        f"{PYTEST} tests/lab -k 'runs_to_its_end and 01_definition and not in_jupyterlab'",
-        "neuron-check",
+        "chapters/exercises/01_definition.ipynb",
+        "import numpy as np",
+        "import numpi as np",
+        f"{PYTEST} tests/lab -k 'runs_to_its_end and 01_definition "
+        "and not in_jupyterlab'",
+        "No module named 'numpi'",
     ),
     # --- publishing ---
     code(
