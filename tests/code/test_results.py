@@ -1,4 +1,4 @@
-"""The best rate of a result: which one, and what comes with it."""
+"""What a result says of its curves: the best rate, the epochs to a goal."""
 
 from dataclasses import replace
 
@@ -79,3 +79,30 @@ def test_what_cannot_choose_is_named(result):
     with pytest.raises(ValueError, match="needs an epoch of training, got no"):
         result.best(by="train_loss")
     assert result.best().accuracy.shape == (2,)
+
+
+def test_epochs_to_a_share_count_to_the_first_that_reaches_it(result):
+    # Rows: before training, after one epoch, after two; falling back counts.
+    accuracy = np.zeros((3, 2, 3))
+    accuracy[:, 0] = [[0.9, 0.1, 0.1], [0.1, 0.9, 0.8999], [0.1, 0.2, 0.9]]
+    accuracy[:, 1, 1] = np.nan
+    found = replace(result, test_accuracy=accuracy).epochs_to(0.9)
+    np.testing.assert_array_equal(found, [[0, 1, 2], [np.inf] * 3])
+
+
+def test_epochs_to_a_loss_count_the_first_epoch_as_1(result):
+    loss = curves([0.1, 0.2, np.nan], [0.19, 0.3, 0.1])
+    found = replace(result, train_loss=loss).epochs_to(0.2, by="train_loss")
+    np.testing.assert_array_equal(found, [[2, np.inf, 1], [1, np.inf, 1]])
+    never = result.epochs_to(0.2, by="train_loss")
+    np.testing.assert_array_equal(never, np.full((2, 3), np.inf))
+
+
+def test_a_goal_that_cannot_be_reached_is_named(result):
+    with pytest.raises(ValueError, match="by must be one of test_accuracy, t"):
+        result.epochs_to(0.9, by="loss")
+    with pytest.raises(ValueError, match="share up to 1, such as 0.9, got 90"):
+        result.epochs_to(90)
+    with pytest.raises(ValueError, match="goal must be positive and finite"):
+        result.epochs_to(-0.2, by="train_loss")
+    assert result.epochs_to(2.5, by="train_loss").shape == (2, 3)

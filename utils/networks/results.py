@@ -76,6 +76,54 @@ class _Curves:
             column,
         )
 
+    def epochs_to(self, goal, by="test_accuracy"):
+        """Return the epochs after which each network first reaches a goal.
+
+        Parameters
+        ----------
+        goal : float
+            The share of right answers to reach, from 0 to 1, or the loss to
+            go below.
+        by : {"test_accuracy", "train_loss"}
+            What is to reach it. An epoch's loss is the mean over its
+            minibatches; before training there is none.
+
+        Returns
+        -------
+        ndarray
+            (S, R), whole epochs; inf where the goal is never reached.
+
+        Raises
+        ------
+        ValueError
+            If `by` is another name, or `goal` is not positive and finite or
+            an accuracy above 1.
+
+        Examples
+        --------
+        >>> from utils import data, networks
+        >>> result = networks.train(data.spirals(), seeds=2, epochs=30,
+        ...                         learning_rates=[0.001, 0.1])
+        >>> result.epochs_to(0.8).tolist()
+        [[inf, 16.0], [inf, 14.0]]
+        """
+        goal = arguments.positive("goal", goal)
+        reached = arguments.choice(
+            "by",
+            by,
+            {
+                "test_accuracy": self.test_accuracy >= goal,
+                "train_loss": np.pad(
+                    self.train_loss < goal, ((1, 0), (0, 0), (0, 0))
+                ),
+            },
+        )
+        if by == "test_accuracy" and goal > 1:
+            raise ValueError(
+                f"goal must be a share up to 1, such as 0.9, got {goal:g}"
+            )
+        return np.where(reached.any(axis=0), reached.argmax(axis=0), np.inf)
+
     def _negative_loss(self):
         if len(self.train_loss) == 0:
             raise ValueError(

@@ -129,7 +129,7 @@ def train(
     Returns
     -------
     TrainingResult
-        The networks, the curves of their training, and `best()`.
+        The networks, their curves, `best()` and `epochs_to()`.
 
     Raises
     ------
@@ -295,7 +295,7 @@ def train_modules(
     Returns
     -------
     ModulesResult
-        The modules, the curves of their training, and `best()`.
+        The modules, their curves, `best()` and `epochs_to()`.
 
     Raises
     ------
