@@ -226,8 +226,10 @@ def set_traps(tmp_path):
 def test_git_springs_the_traps_in_a_folder_that_has_them(artifact, set_traps):
     folder = artifact("attack", one="1")
     sprung = set_traps(folder)
+    # A fresh machine does not know who commits, and stops before the traps.
+    me = ["git", "-c", "user.name=Me", "-c", "user.email=me@example.org"]
     for command in ("add", "."), ("commit", "-m", "x"), ("commit", "-nm", "x"):
-        subprocess.run(["git", *command], cwd=folder, capture_output=True)
+        subprocess.run([*me, *command], cwd=folder, capture_output=True)
     assert {*PROGRAMS, "pre-commit"} <= set(sprung.read_text().split())
 
 
