@@ -39,6 +39,9 @@
     root.dataset.theme = "light";
     folded = [...document.querySelectorAll("article details:not([open])")];
     folded.forEach(details => { details.open = true; });
+    // Not every browser waits for pictures that would load when scrolled to.
+    document.querySelectorAll("img[loading=lazy]")
+      .forEach(image => { image.loading = "eager"; });
   });
   addEventListener("afterprint", () => {
     root.dataset.theme = theme;
