@@ -1,8 +1,6 @@
 """The batched training: right, reproducible, members independent."""
 
 import copy
-import subprocess
-import sys
 
 import nbformat
 import numpy as np
@@ -12,7 +10,7 @@ from nbclient import NotebookClient
 from torch import nn
 from torch.nn import functional as F
 
-from tools.paths import ROOT
+from tests.code.fresh import printed
 from utils import activations, data, networks
 
 TORCH_OPTIMIZERS = {
@@ -737,11 +735,4 @@ def test_health_knows_squared_relu_by_itself():
         "model = torch.nn.Sequential(networks.ReLUSquared()); "
         "print(health.report(model, torch.randn(30, 4)).layers[0].activation)"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    assert run.stdout == "ReLUSquared\n"
+    assert printed(code) == "ReLUSquared\n"

@@ -12,6 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.code.fresh import printed
 from tools.paths import ROOT
 from tools.rules import MACHINE_PATH
 
@@ -276,11 +277,4 @@ def test_what_needs_numpy_only_imports_no_torch():
         "import sys, utils.activations, utils.data, utils.theory; "
         "print('torch' in sys.modules)"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    assert run.stdout == "False\n"
+    assert printed(code) == "False\n"
