@@ -704,10 +704,13 @@ Each unit (rows, by layer) after each step (columns):
 </figure>`;
 const LAYERS = `<table><thead><tr><th scope="col">layer</th><th scope="col"
 class="lab-word"></th><th scope="col">always on</th><th scope="col">deaths</th>
-<th scope="col">revivals</th><th scope="col">gradient norm<span
+<th scope="col">revivals</th><th scope="col">gradient<span
 class="lab-axis" aria-hidden="true"><span>10⁻¹²</span><span>10²</span
 ></span></th></tr></thead><tbody></tbody></table>`;
 
+const form = controls => `<form class="lab-form">${controls.flatMap(name =>
+  name === "weight_init" ? [name, "scale"] : name).map(control).join("")
+}</form>`;
 const page = ({ name, presets, views, controls }) => `
 ${presets.length ? `<p class="lab-presets">Try: ${presets.map(
   ({ key, title }) => `<a href="#${name}&amp;preset=${key}" data-key="${key}">${
@@ -719,13 +722,12 @@ ${presets.length ? `<p class="lab-presets">Try: ${presets.map(
 <label><span>speed</span> <select class="lab-speed">${Object.entries(SPEEDS)
   .map(([value, text]) => `<option value="${value}">${text}</option>`)
   .join("")}</select></label></div>
-${controls.length ? `<details class="lab-settings"><summary>Settings</summary>
-<form>${controls.flatMap(name =>
-  name === "weight_init" ? [name, "scale"] : name).map(control).join("")}</form>
+${controls.length < 3 ? form(controls) : `<details
+class="lab-settings"><summary>Settings</summary>${form(controls)}
 <div class="lab-actions">
 <button type="button" data-do="copyLink">Copy the address</button>
 <button type="button" data-do="copyPython">Copy as Python</button>
-</div><pre class="lab-copied" tabindex="0" hidden></pre></details>` : ""}
+</div><pre class="lab-copied" tabindex="0" hidden></pre></details>`}
 <p class="lab-readout"></p>
 <p class="lab-aloud" aria-live="polite"></p>
 <div class="lab-panels">${["answer", "loss", "unit"].filter(
@@ -759,15 +761,15 @@ const STYLE = `
 .lab-actions label { align-items: center; display: flex; gap: .5rem; }
 .lab-settings > summary { cursor: pointer; font-weight: 600;
   min-height: 2rem; }
-.lab-settings form { display: grid; gap: .25rem 1.5rem;
+.lab-form { display: grid; gap: .25rem 1.5rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }
-.lab-settings label { align-items: center; display: grid; gap: .5rem;
+.lab-form label { align-items: center; display: grid; gap: .5rem;
   grid-template-columns: 8rem minmax(0, 1fr) auto; min-height: 2.25rem; }
-.lab-settings output { font-variant-numeric: tabular-nums; min-width: 3rem;
+.lab-form output { font-variant-numeric: tabular-nums; min-width: 3rem;
   text-align: right; }
-.lab-settings input[type=checkbox] { height: 1.25rem; justify-self: start;
+.lab-form input[type=checkbox] { height: 1.25rem; justify-self: start;
   width: 1.25rem; }
-.lab-settings [hidden] { display: none; }
+.lab-form [hidden] { display: none; }
 .lab input { accent-color: var(--lab-always); min-width: 0; }
 .lab-copied { background: none; color: inherit; border: 1px solid
   var(--lab-line); font-size: .8em; max-height: 16rem; overflow: auto;
@@ -775,8 +777,13 @@ const STYLE = `
 .lab-readout { min-height: 4.2em; }
 .lab-aloud { clip-path: inset(50%); height: 1px; overflow: hidden;
   position: absolute; width: 1px; }
-.lab-panels { display: grid; gap: 1rem; grid-template-columns: 1fr; }
-.lab-units { display: grid; gap: 1rem; margin-top: 1rem; }
+.lab-panels { display: grid; gap: 1rem;
+  grid-template-columns: minmax(0, 1fr); }
+.lab-units { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr);
+  margin-top: 1rem; }
+@container (max-width: 21rem) { .lab-axis { display: none !important; }
+  .lab table { font-size: .7em !important; }
+  .lab table td, .lab table th { padding: 0 .1rem !important; } }
 @container (min-width: 26rem) { .lab-panels { grid-template-columns:
   repeat(auto-fit, minmax(min(12rem, 100%), 1fr)); }
   .lab-readout { min-height: 2.8em; } }
@@ -819,7 +826,7 @@ const STYLE = `
 .lab-bar i { background: var(--lab-ink); display: block; height: 100%; }
 .lab-pick { display: inline-flex; flex-wrap: wrap; gap: .25rem .5rem; }
 .lab-pick input[type=number] { padding: 0 .25rem; width: 3.5rem; }
-@media print { .lab-presets, .lab-actions, .lab-settings, .lab-pick {
+@media print { .lab-presets, .lab-actions, .lab form, .lab-settings, .lab-pick {
   display: none; } }`;
 
 const rgb = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
@@ -837,7 +844,6 @@ class View {
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "Lab: a network that trains in this page");
     root.innerHTML = `<style>${STYLE}</style>${page(lab)}`;
-    this.form = this.$("form");
     this.small = document.createElement("canvas");
     this.strip = document.createElement("canvas");
     if (this.$(".lab-settings"))
@@ -845,7 +851,7 @@ class View {
     this.$(".lab-speed").value = 60;
     root.addEventListener("click", event => this.clicked(event));
     root.addEventListener("input", event => this.changed(event));
-    this.form?.addEventListener("submit", event => event.preventDefault());
+    this.$("form").addEventListener("submit", event => event.preventDefault());
     const redraw = () => { this.colours = null; this.wake(); };
     const size = new ResizeObserver(redraw);
     const theme = new MutationObserver(redraw);
@@ -894,16 +900,23 @@ class View {
       name !== "preset" && name !== "acts").map(([name, value]) => [name,
       value === "true" ? true : value === "false" ? false
         : value.trim() !== "" && !isNaN(value) ? Number(value) : value]));
-    return [{ ...settings, ...preset?.settings, ...checked(wish) },
-            acts.split("_").filter(Boolean).map(act => act.split(".").map(
-              part => isNaN(part) ? part : Number(part)))];
+    const chosen = { ...settings, ...preset?.settings, ...checked(wish) };
+    return [chosen, acts.split("_").filter(Boolean).map(act => {
+      const [step, kind, layer, unit] = act.split(".");
+      const fits = /^\d+\.(kill|push)\.[1-9]\d*\.[1-9]\d*$/.test(act) &&
+        layer <= chosen.depth && unit <= chosen.width;
+      if (!fits) throw new Error(
+        `acts cannot be “${act}”; it can be 40.kill.1.3: at step 40, unit 3 of `
+        + "layer 1.");
+      return [Number(step), kind, layer - 1, unit - 1];
+    })];
   }
   // The address of this experiment, as far as it went.
   link() {
     const { step, acts } = this.run, state = new URLSearchParams({
       ...this.settings, steps: step || this.settings.steps });
-    if (acts.length) state.set("acts", acts.map(act =>
-      act.join(".")).join("_"));
+    if (acts.length) state.set("acts", acts.map(([at, kind, layer, unit]) =>
+      [at, kind, layer + 1, unit + 1].join(".")).join("_"));
     const url = new URL(`#${this.lab.name}&${state}`, location.href).href;
     if (this.address) history.replaceState(history.state, "", url);
     return url;
@@ -913,7 +926,7 @@ class View {
     this.remark = "";
     this.settings = { ...settings };
     this.todo = acts;
-    for (const field of this.root.querySelectorAll(".lab-settings [name]"))
+    for (const field of this.root.querySelectorAll("form [name]"))
       this.show(field);
     const same = ({ settings }) => Object.entries(settings).every(
       ([name, value]) => this.settings[name] === value);

@@ -1,0 +1,479 @@
+"""The live lab in a browser: Python's numbers, and a page for everybody."""
+
+import gzip
+import json
+import re
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.book.looking import address, open_page, pages_holding, soup
+from utils import lab, networks
+
+# Loaded from no file, as it is inline in a page.
+ENGINE = """async ([source, all, digits]) => {
+  const { Run } = await import(
+    "data:text/javascript," + encodeURIComponent(source));
+  const drain = job => { while (!job.next().done); };
+  return all.map(settings => {
+    const run = new Run(settings, digits);
+    drain(run.begin());
+    for (let i = 0; i < settings.steps; i++) drain(run.advance());
+    const list = key => run.net.layers.map(layer => [...layer[key] ?? []]);
+    const each = key => Array.from({ length: settings.depth },
+      (_, l) => run.layer(l)[key]);
+    return {
+      weights: list("W"), biases: list("b"), slopes: list("w"),
+      scales: list("scale"), shifts: list("shift"), loss: run.loss,
+      deaths: each("deaths"), revivals: each("revivals"), dead: each("dead"),
+      always_on: each("always"), norms: run.norms };
+  });
+}"""
+
+# Gentle enough that rounding does not grow.
+RATES = {"sgd": 0.02, "momentum": 0.003, "adam": 0.002}
+STARTS = [
+    {"weight_init": "default", "bias_init": "default"},
+    {"weight_init": "he"},
+    {"weight_init": "xavier", "bias_init": 0.1},
+    {"weight_init": 1.5, "bias_init": -0.3},
+]
+
+
+@pytest.fixture(scope="module")
+def blank(browser):
+    """Return an empty page."""
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
+def in_browser(page, labs):
+    """Return what the browser's engine makes of the labs' settings."""
+    settings = [one.settings for one in labs]
+    source = lab.MODULE.read_text("utf-8")
+    return page.evaluate(ENGINE, [source, settings, lab.digits_text()])
+
+
+def furthest(own, run, steps):
+    """Return the largest difference between the page's numbers and Python's."""
+    networks_then = run.result.snapshots[steps]
+    gaps = [0.0]
+    for kind in networks.TRAINED:
+        theirs = getattr(networks_then, kind)
+        # Under batch normalisation a hidden bias is not trained, nor told.
+        mine = own[kind][-1:] if own["scales"][0] else own[kind]
+        pairs = zip(theirs[-1:] if len(mine) == 1 else theirs, mine)
+        if kind in ("slopes", "scales", "shifts"):
+            pairs = zip(theirs, own[kind])
+        elif kind == "weights":
+            pairs = zip(theirs, own[kind], strict=True)
+        gaps += [
+            np.abs(tensor[0, 0].numpy().ravel() - numbers).max()
+            for tensor, numbers in pairs
+        ]
+    return max(gaps)
+
+
+def gentle(activation, optimizer, **settings):
+    """Return a lab in which 200 steps do not blow up the last digit."""
+    slower = 0.1 if activation == "relu_squared" else 1
+    return lab.Lab(
+        activation=activation,
+        optimizer=optimizer,
+        learning_rate=slower * RATES[optimizer],
+        steps=200,
+        **settings,
+    )
+
+
+@pytest.mark.parametrize("activation", lab.ACTIVATIONS)
+def test_from_its_seed_the_page_trains_pythons_network(blank, activation):
+    labs = [
+        gentle(activation, optimizer, seed=seed, **start)
+        for optimizer in RATES
+        for seed, start in enumerate(STARTS)
+    ]
+    for one, own in zip(labs, in_browser(blank, labs), strict=True):
+        run = one.train()
+        assert np.isfinite(own["loss"]), one
+        assert furthest(own, run, 200) < 1e-9, one
+        assert own["loss"] == pytest.approx(run.losses[-1], abs=1e-9), one
+
+
+@pytest.mark.parametrize("optimizer", RATES)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"batch_norm": True},
+        {"residual": True},
+        {"batch_norm": True, "residual": True, "activation": "prelu"},
+        {"dataset": "digits", "widths": (20, 20)},
+        {"dataset": "digits", "batch_norm": True, "seed": 7},
+        {"dataset": "curve", "activation": "tanh", "widths": (9,)},
+        {"widths": 6 * (5,), "seed": 123_456_789},
+    ],
+    ids=str,
+)
+def test_every_kind_of_network_and_data_is_pythons(blank, optimizer, settings):
+    settings = {"activation": "relu"} | settings
+    one = gentle(optimizer=optimizer, **settings)
+    (own,) = in_browser(blank, [one])
+    assert furthest(own, one.train(), 200) < 1e-9
+
+
+def test_another_seed_is_another_network(blank):
+    one, other = gentle("relu", "sgd"), gentle("relu", "sgd", seed=1)
+    (own,) = in_browser(blank, [one])
+    assert furthest(own, other.train(), 200) > 1e-3
+
+
+@pytest.mark.parametrize("key", lab.PRESETS)
+def test_what_becomes_of_a_presets_units_is_pythons(blank, key):
+    one = lab.Lab(**lab.PRESETS[key].settings)
+    (own,) = in_browser(blank, [one])
+    run = one.train()
+    for count in ("deaths", "revivals", "dead", "always_on"):
+        assert own[count] == getattr(run, count).tolist(), count
+
+
+# --- The pages that hold one.
+
+LAB_PAGES = pages_holding('class="relu-lab"')
+# One with all views and controls.
+WHOLE = "chapters/lab.html"
+
+PLAY = "[data-do=play]"
+READOUT = ".lab-readout"
+
+
+def step_of(page):
+    """Return the step that the lab tells."""
+    return int(re.search(r"Step (\d+)", page.inner_text(READOUT))[1])
+
+
+def until_step(page, step, timeout=30_000):
+    """Wait until the lab tells at least this step."""
+    page.wait_for_function(
+        """([place, step]) => {
+          const told = document.querySelector(place).textContent;
+          return Number(/Step (\\d+)/.exec(told)?.[1]) >= step; }""",
+        arg=[READOUT, step],
+        timeout=timeout,
+    )
+
+
+def open_lab(browser, url, fragment="", **options):
+    """Open a page whose lab has told how it starts."""
+    page = open_page(browser, url + fragment, **options)
+    page.wait_for_selector(".lab")
+    until_step(page, 0)
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+@pytest.mark.parametrize("name", LAB_PAGES)
+def test_lab_trains_by_keyboard_and_asks_nobody(
+    browser, server, site, name, scheme
+):
+    page = open_lab(browser, address(name, scheme, server, site))
+    page.focus(PLAY)
+    page.keyboard.press("Space")
+    until_step(page, 20)
+    page.keyboard.press("Space")
+    page.wait_for_function(
+        "place => document.querySelector(place).textContent === 'Play'",
+        arg=PLAY,
+    )
+    assert step_of(page) >= 20
+    assert page.errors == []
+    assert page.strangers == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_digits_come_when_they_are_asked_for(browser, server, site, scheme):
+    page = open_lab(browser, address(WHOLE, scheme, server, site))
+    assert not any("digits" in url for url in page.requested)
+    page.select_option("form [name=dataset]", "digits")
+    page.wait_for_function(
+        "document.querySelector('.lab').lab.run.data.pixels"
+    )
+    page.click("[data-do=once]")
+    until_step(page, 1)
+    assert page.inner_text(".lab-answer + figcaption").startswith("64 images")
+    assert page.errors == []
+    assert page.strangers == []
+    page.context.close()
+
+
+def test_page_without_a_lab_has_none_of_its_code(site):
+    for path in (site / "chapters").glob("*.html"):
+        text = path.read_text("utf-8")
+        held = text.count("function mount(")
+        assert held == ('class="relu-lab"' in text), path.name
+
+
+@pytest.mark.parametrize("name", LAB_PAGES)
+def test_lab_takes_no_more_than_20_kB_of_its_page(site, name):
+    text = (site / name).read_text("utf-8")
+    (module,) = re.findall(r'<script type="module">.*?</script>', text, re.S)
+    (mount,) = re.findall(r'<div class="relu-lab".*?</div>', text, re.S)
+    without = text.replace(module, "").replace(mount, "")
+    weight = len(gzip.compress(text.encode(), 9))
+    assert weight - len(gzip.compress(without.encode(), 9)) < 20_000
+
+
+def test_address_holds_the_experiment(browser, server):
+    page = open_lab(browser, server + WHOLE)
+    before = page.url
+    assert "#" not in before
+    page.select_option("form [name=activation]", "gelu")
+    page.fill("form [name=seed]", "5")
+    page.wait_for_url(lambda url: "activation=gelu" in url and "seed=5" in url)
+    page.click("[data-do=once]")
+    until_step(page, 1)
+    page.click("[data-do=copyLink]")
+    link = page.inner_text(".lab-copied")
+    told = page.inner_text(READOUT)
+    other = open_lab(browser, link)
+    assert other.input_value("form [name=activation]") == "gelu"
+    assert other.input_value("form [name=steps]") == "1"
+    other.click(PLAY)
+    until_step(other, 1)
+    assert other.inner_text(READOUT) == told
+    for opened in (page, other):
+        assert opened.errors == []
+        opened.context.close()
+
+
+def test_what_was_done_by_hand_is_in_the_address(browser, server):
+    page = open_lab(browser, server + WHOLE)
+    page.click("[data-do=once]")
+    until_step(page, 1)
+    page.fill("[name=layer]", "2")
+    page.fill("[name=unit]", "4")
+    page.click("[data-do=kill]")
+    page.wait_for_function(
+        "document.querySelector('.lab-about').textContent"
+        ".startsWith('dead, on for 0 of 480')"
+    )
+    page.click("[data-do=once]")
+    until_step(page, 2)
+    told, about = page.inner_text(READOUT), page.inner_text(".lab-about")
+    page.click("[data-do=copyLink]")
+    other = open_lab(browser, page.inner_text(".lab-copied"))
+    other.click(PLAY)
+    until_step(other, 2)
+    other.fill("[name=layer]", "2")
+    other.fill("[name=unit]", "4")
+    other.wait_for_function(
+        "text => document.querySelector('.lab-about').textContent === text",
+        arg=about,
+    )
+    assert "killed at 1" in about
+    assert other.inner_text(READOUT) == told
+    for opened in (page, other):
+        opened.context.close()
+
+
+def test_a_push_wakes_a_dead_unit(browser, server):
+    page = open_lab(browser, server + WHOLE)
+    page.click("[data-do=kill]")
+    page.wait_for_function(
+        "document.querySelector('.lab-about').textContent.startsWith('dead')"
+    )
+    page.click("[data-do=push]")
+    page.wait_for_function(
+        "document.querySelector('.lab-about').textContent"
+        ".startsWith('on for 240 of 480')"
+    )
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("fragment", "answer"),
+    [
+        ("activation=rlu", "activation cannot be “rlu”; it can be identity,"),
+        ("depth=31", "depth cannot be “31”; it can be 1 to 30."),
+        ("seed=-1", "seed cannot be “-1”; it can be 0 to 4294967295."),
+        (
+            "learning_rate=0",
+            "learning_rate cannot be “0”; it can be 0.1, say.",
+        ),
+        ("batch_norm=yes", "batch_norm cannot be “yes”; it can be true or"),
+        ("width=", "width cannot be “”; it can be 2 to 64."),
+        ("colour=red", "There is no setting “colour”; there is, for example,"),
+        ("preset=harhs", "There is no experiment “harhs” here; there are"),
+        ("weight_init=-2", "weight_init cannot be “-2”; it can be default,"),
+        (
+            "acts=0.kill.9.1",
+            "acts cannot be “0.kill.9.1”; it can be 40.kill.1.3:",
+        ),
+        ("acts=x", "acts cannot be “x”; it can be 40.kill.1.3:"),
+    ],
+)
+def test_address_that_makes_no_sense_is_told_kindly(
+    browser, server, fragment, answer
+):
+    page = open_lab(browser, server + WHOLE, f"#lab&{fragment}")
+    assert answer in page.inner_text(READOUT)
+    page.click("[data-do=once]")
+    until_step(page, 1)
+    assert page.errors == []
+    page.context.close()
+
+
+def test_other_places_of_the_page_are_no_experiments(browser, server):
+    page = open_lab(browser, server + WHOLE, "#somewhere&activation=tanh")
+    assert page.input_value("form [name=activation]") == "relu"
+    page.context.close()
+
+
+def test_copied_python_is_what_python_writes(browser, server):
+    page = open_lab(browser, server + WHOLE)
+    page.select_option("form [name=weight_init]", "scale")
+    page.check("form [name=batch_norm]")
+    page.fill("form [name=steps]", "77")
+    page.click("[data-do=copyPython]")
+    assert page.inner_text(".lab-copied").strip() == (
+        lab.Lab(weight_init=2.0, batch_norm=True, steps=77).python().strip()
+    )
+    page.context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_lab_keeps_the_rules_of_accessibility(browser, server, theme, width):
+    page = open_lab(browser, server + WHOLE, theme=theme, width=width)
+    if width == 320:
+        assert not page.locator("form [name=seed]").is_visible()
+        page.click(".lab-settings summary")
+    page.click("[data-do=copyPython]")
+    page.click(PLAY)
+    until_step(page, 5)
+    page.click(PLAY)
+    found = Axe().run(page, context=".lab").response["violations"]
+    assert [rule["id"] for rule in found] == []
+    across = "document.documentElement.scrollWidth"
+    assert page.evaluate(across) <= width
+    page.context.close()
+
+
+def test_readout_is_not_read_aloud_at_every_step(browser, server):
+    page = open_lab(browser, server + WHOLE)
+    page.evaluate(
+        """() => { window.spoken = 0; new MutationObserver(() => spoken++)
+          .observe(document.querySelector(".lab-aloud"),
+                   { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+    page.click(PLAY)
+    until_step(page, 60)
+    page.click(PLAY)
+    # One when it pauses, and one in five seconds.
+    assert 1 <= page.evaluate("spoken") <= 4
+    page.context.close()
+
+
+def test_lab_stops_when_it_is_out_of_sight(browser, server):
+    page = open_lab(browser, server + WHOLE)
+    page.click(PLAY)
+    until_step(page, 5)
+    page.evaluate("scrollTo(0, 1e6)")
+    seen = "document.querySelector('.lab').getBoundingClientRect().bottom > 0"
+    assert not page.evaluate(seen)
+    run = "document.querySelector('.lab').lab.run.step"
+    page.wait_for_timeout(300)
+    before = page.evaluate(run)
+    page.wait_for_timeout(500)
+    assert page.evaluate(run) == before
+    page.evaluate("scrollTo(0, 0)")
+    until_step(page, before + 5)
+    page.context.close()
+
+
+def test_pictures_come_once_a_second_where_motion_is_not_wanted(
+    browser, server
+):
+    page = open_lab(browser, server + WHOLE, reduced_motion="reduce")
+    page.evaluate(
+        """() => {
+          const view = document.querySelector(".lab").lab, draw = view.draw;
+          window.drawn = [];
+          view.draw = fresh => {
+            if (view.playing) drawn.push(performance.now());
+            draw.call(view, fresh); }; }"""
+    )
+    page.click(PLAY)
+    until_step(page, 100)
+    times = page.evaluate("drawn")
+    assert len(times) > 1
+    assert min(np.diff(times)) > 900
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    "settings", ["", "&depth=10&width=32", "&depth=30&width=64"]
+)
+def test_a_frame_takes_no_longer_than_12_ms(browser, server, settings):
+    """Half of the frames, that is; the machine may be busy with others."""
+    page = open_lab(
+        browser,
+        server + WHOLE,
+        f"#lab&learning_rate=0.01{settings}",
+        observe="""() => {
+          const ask = requestAnimationFrame;
+          window.work = [];
+          window.requestAnimationFrame = f => ask(now => {
+            const start = performance.now();
+            f(now);
+            work.push(performance.now() - start);
+          }); }""",
+    )
+    page.evaluate("work.length = 0")
+    page.click(PLAY)
+    page.wait_for_timeout(3000)
+    took = np.array(page.evaluate("work"))
+    print(
+        f"{settings or '3 x 16'}: {len(took) / 3:.0f} frames a second, "
+        f"{np.median(took):.1f} ms of work in the median frame, "
+        f"{took.max():.1f} ms in the longest"
+    )
+    assert np.median(took) < 12
+    page.context.close()
+
+
+def test_labs_facts_stand_without_javascript(browser, server):
+    page = open_page(browser, server + WHOLE, java_script_enabled=False)
+    told = page.inner_text(".relu-lab")
+    assert "needs JavaScript" in told
+    assert "deaths" in told
+    page.context.close()
+
+
+def test_lab_takes_the_pages_colours(browser, server):
+    for theme, dead in (("light", "#c44e00"), ("dark", "#f08030")):
+        page = open_lab(browser, server + WHOLE, theme=theme)
+        page.click("[data-do=once]")
+        until_step(page, 1)
+        style = "getComputedStyle(document.querySelector('.lab'))"
+        assert page.evaluate(
+            f"{style}.getPropertyValue('--lab-dead').trim()"
+        ) == (dead)
+        assert page.evaluate(f"{style}.color") == page.evaluate(
+            "getComputedStyle(document.querySelector('article p')).color"
+        )
+        page.context.close()
+
+
+@pytest.mark.parametrize("name", LAB_PAGES)
+def test_every_link_to_an_experiment_leads_to_one(site, name):
+    text = (site / name).read_text("utf-8")
+    config = json.loads(soup(site / name).select_one(".relu-lab")["data-lab"])
+    known = {preset["key"] for preset in config["presets"]}
+    named = set(
+        re.findall(rf'href="#{config["name"]}&amp;preset=([^"]+)"', text)
+    )
+    assert named <= known
