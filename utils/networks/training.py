@@ -510,10 +510,7 @@ def _descend(
             x = x_train[rows].repeat_interleave(len(rates), 0)
             y = y_train[rows].repeat_interleave(len(rates), 0)
             outputs, hidden = call(x, training=True)
-            if classes:
-                losses = F.cross_entropy(outputs.mT, y, reduction="none")
-            else:
-                losses = F.mse_loss(outputs.squeeze(2), y, reduction="none")
+            losses = losses_of(outputs, y)
             # The members share no parameter: the gradient of the summed
             # mean losses is, for each parameter, its own member's gradient.
             goal = losses.mean(1).sum()
@@ -546,6 +543,26 @@ def _descend(
         "diverged": ~finite.unflatten(0, shape).numpy(),
         "gradient_norm": np.array(norms).reshape(-1, *shape),
     }, kept
+
+
+def losses_of(outputs, y):
+    """Return the loss of every sample.
+
+    Parameters
+    ----------
+    outputs : Tensor
+        (S * R, N, outputs).
+    y : Tensor
+        Labels or numbers, (S * R, N).
+
+    Returns
+    -------
+    Tensor
+        Cross-entropy of labels, squared error of numbers, (S * R, N).
+    """
+    if y.is_floating_point():
+        return F.mse_loss(outputs.squeeze(2), y, reduction="none")
+    return F.cross_entropy(outputs.mT, y, reduction="none")
 
 
 def _clipped(gradients, max_norm, norms):

@@ -1,0 +1,3 @@
+export function render() {}
+export function mount() {}
+export default { render };
