@@ -906,8 +906,8 @@ class View {
       const fits = /^\d+\.(kill|push)\.[1-9]\d*\.[1-9]\d*$/.test(act) &&
         layer <= chosen.depth && unit <= chosen.width;
       if (!fits) throw new Error(
-        `acts cannot be “${act}”; it can be 40.kill.1.3: at step 40, unit 3 of `
-        + "layer 1.");
+        `acts cannot be “${act}”; it can be 40.kill.1.3: at step 40, ` +
+        "unit 3 of layer 1.");
       return [Number(step), kind, layer - 1, unit - 1];
     })];
   }

@@ -35,6 +35,9 @@ LOOKS = {
     },
 }
 
+# Of a unit, over the points of a data set: off for all, on for some, for all.
+STATES = {"dead": "#C44E00", "some": "#B8B8B8", "always on": "#0067A5"}
+
 STYLE = {
     "figure.figsize": (5.8, 3.3),
     "figure.dpi": 132,

@@ -41,6 +41,35 @@ def test_digits_keep_their_values_when_a_caller_changes_a_copy():
     assert np.array_equal(data.digits().x_train, before)
 
 
+def test_first_digits_are_standardised_by_themselves():
+    first, raw = data.digits(n=600), data.split_digits()[0][:600]
+    assert np.array_equal(first.y_train, data.digits().y_train[:600])
+    deviation = raw.std(axis=0)
+    blank = deviation == 0
+    np.testing.assert_allclose(
+        first.x_train, (raw - raw.mean(axis=0)) / (deviation + blank)
+    )
+    assert first.x_test.shape == (360, 64)
+
+
+@pytest.mark.parametrize("n", [1438, 99, 600.0])
+def test_digits_say_how_many_there_are(n):
+    with pytest.raises(ValueError, match=f"n must be .*1.* got {n}"):
+        data.digits(n=n)
+
+
+def test_curve_is_the_sine_plus_noise():
+    curve = data.curve()
+    assert curve.x_train.shape == (200, 1) and curve.y_test.shape == (50,)
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, 250)
+    y = np.sin(2 * x) + 0.1 * rng.standard_normal(250)
+    assert np.array_equal(np.append(curve.x_train, curve.x_test), x)
+    assert np.array_equal(np.append(curve.y_train, curve.y_test), y)
+    still = data.curve(n=10, noise=0, seed=3)
+    assert np.array_equal(still.y_test, np.sin(2 * still.x_test[:, 0]))
+
+
 def test_moved_digits_are_the_digits_rolled_by_a_pixel_at_most():
     moved, raw = data.moved_digits(), load_digits()
     pixels = raw.data
@@ -126,6 +155,21 @@ def test_dataset_says_what_does_not_fit(arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ((X, [0.5, np.nan], X, Y), "y_train must be finite"),
+        ((X, Y, X, [np.inf, 0]), "y_test must be finite"),
+        ((X, ["0", "1"], X, Y), "y_train must be 2 numbers such as"),
+        ((X, [[0.5], [0.5]], X, Y), r"y_train must be .* shape \(2, 1\)"),
+        ((X, Y, [0.0, 1.0], Y), "x_test must have the shape"),
+    ],
+)
+def test_dataset_of_numbers_says_what_does_not_fit(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.RegressionDataset(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
         ({"classes": 4}, "classes must be 2 or 3, got 4"),
         ({"n": 9}, "n must be whole, at least 10, .*got 9"),
         ({"n": 100.5}, "n must be whole, at least 10, .* got 100.5"),
@@ -136,3 +180,15 @@ def test_dataset_says_what_does_not_fit(arguments, message):
 def test_spirals_say_what_does_not_fit(arguments, message):
     with pytest.raises(ValueError, match=message):
         data.spirals(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n": 4}, "n must be whole, at least 5, .*got 4"),
+        ({"noise": "0.1"}, "noise must be a finite number of at least 0"),
+    ],
+)
+def test_curve_says_what_does_not_fit(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        data.curve(**arguments)

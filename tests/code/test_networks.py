@@ -81,12 +81,16 @@ def of_torch(result, options, dataset, seed, rate, epochs):
     update = TORCH_OPTIMIZERS[options.get("optimizer", "sgd")](learned, rate)
     x, y = map(torch.as_tensor, (dataset.x_train, dataset.y_train))
     rng = np.random.default_rng(seed)
-    networks.initialise((2, *options["widths"], 2), rng)
+    sizes = dataset.features, *options["widths"], dataset.outputs
+    networks.initialise(sizes, rng)
     for _ in range(epochs):
         for rows in torch.as_tensor(rng.permutation(len(x))).split(32):
             hidden.clear()
             update.zero_grad()
-            loss = F.cross_entropy(network(x[rows]), y[rows])
+            if y.is_floating_point():
+                loss = (network(x[rows])[:, 0] - y[rows]).square().mean()
+            else:
+                loss = F.cross_entropy(network(x[rows]), y[rows])
             penalty = sum(a.abs().sum(1).mean() for a in hidden)
             loss = loss + options.get("activation_l1", 0) * penalty
             loss.backward()
@@ -493,6 +497,42 @@ BAD_ARGUMENTS = [
 def test_bad_arguments_are_named(spirals, arguments, message):
     with pytest.raises(ValueError, match=message):
         networks.train(spirals, **arguments)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_curve_is_fitted_as_torch_fits_it(dtype):
+    curve = data.curve(n=100)
+    options = {"widths": (6, 5), "optimizer": "momentum"}
+    result = networks.train(
+        curve, seeds=[3], learning_rates=0.05, epochs=2, dtype=dtype, **options
+    )
+    assert result.train_loss[1].item() < result.train_loss[0].item()
+    assert result.train_loss.dtype == np.float64
+    if dtype == torch.float64:
+        network, _ = of_torch(result, options, curve, 3, 0.05, epochs=2)
+        found = result.network(3, 0.05).parameters()
+        for own, wanted in zip(found, network.parameters(), strict=True):
+            torch.testing.assert_close(own, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_a_curve_has_a_loss_and_no_accuracy():
+    result = networks.train(
+        data.curve(), seeds=2, learning_rates=[0.001, 0.05], epochs=5
+    )
+    assert result.predict(data.curve().x_test).shape == (2, 2, 50, 1)
+    assert result.test_accuracy.shape == (6, 2, 2)
+    assert np.isnan(result.test_accuracy).all()
+    assert not result.diverged.any()
+    assert result.best(by="train_loss").learning_rate == 0.05
+    assert (result.epochs_to(0.6, by="train_loss")[:, 1] < 6).all()
+    for ask in (result.best, lambda: result.epochs_to(0.9)):
+        with pytest.raises(ValueError, match="take by='train_loss'"):
+            ask()
+
+
+def test_modules_are_trained_on_classes_only():
+    with pytest.raises(TypeError, match="which has classes .*got Regression"):
+        networks.train_modules(lambda: nn.Linear(1, 1), data.curve())
 
 
 def test_other_things_than_a_dataset_are_refused():

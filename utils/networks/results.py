@@ -53,7 +53,8 @@ class _Curves:
         Raises
         ------
         ValueError
-            If `by` is another name, or if there was no epoch and so no loss.
+            If `by` is another name, if there was no epoch and so no loss, or
+            if there are no classes and so no accuracy.
 
         Examples
         --------
@@ -65,7 +66,7 @@ class _Curves:
         ((2,), 0.1, 1)
         """
         goodness = {
-            "test_accuracy": lambda: self.test_accuracy[-1].mean(axis=0),
+            "test_accuracy": lambda: self._accuracy()[-1].mean(axis=0),
             "train_loss": self._negative_loss,
         }
         score = arguments.choice("by", by, goodness)()
@@ -96,8 +97,8 @@ class _Curves:
         Raises
         ------
         ValueError
-            If `by` is another name, or `goal` is not positive and finite or
-            an accuracy above 1.
+            If `by` is another name, if `goal` is not positive and finite or
+            an accuracy above 1, or if there are no classes and so no accuracy.
 
         Examples
         --------
@@ -112,17 +113,25 @@ class _Curves:
             "by",
             by,
             {
-                "test_accuracy": self.test_accuracy >= goal,
-                "train_loss": np.pad(
+                "test_accuracy": lambda: self._accuracy() >= goal,
+                "train_loss": lambda: np.pad(
                     self.train_loss < goal, ((1, 0), (0, 0), (0, 0))
                 ),
             },
-        )
+        )()
         if by == "test_accuracy" and goal > 1:
             raise ValueError(
                 f"goal must be a share up to 1, such as 0.9, got {goal:g}"
             )
         return np.where(reached.any(axis=0), reached.argmax(axis=0), np.inf)
+
+    def _accuracy(self):
+        if np.isnan(self.test_accuracy).all():
+            raise ValueError(
+                "by='test_accuracy' needs a data set with classes, and these "
+                "networks learned numbers; take by='train_loss'"
+            )
+        return self.test_accuracy
 
     def _negative_loss(self):
         if len(self.train_loss) == 0:
@@ -145,12 +154,12 @@ class TrainingResult(_Curves, Networks):
     optimizer : str
         As given to `train`.
     train_loss : ndarray
-        Cross-entropy, the mean over each epoch's minibatches,
-        (epochs, S, R).
+        Cross-entropy, or squared error where the targets are numbers, the
+        mean over each epoch's minibatches, (epochs, S, R).
     test_accuracy : ndarray
         Share of right answers before training, then after every epoch,
         (epochs + 1, S, R). A diverged network answers class 0 once its
-        outputs are nan.
+        outputs are nan. All nan where the targets are numbers.
     diverged : ndarray of bool
         Whether the loss or a parameter is not finite, (S, R).
     gradient_norm : ndarray

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from .. import arguments, kernel
-from ..data import Dataset
+from ..data import Dataset, RegressionDataset
 from .batch import (
     ACTIVATIONS,
     BATCH_NORM,
@@ -68,15 +68,17 @@ def train(
     dtype=torch.float64,
     progress=False,
 ):
-    """Train one classifier for every seed and learning rate, all at once.
+    """Train one network for every seed and learning rate, all at once.
 
     Each is a fully connected network with hidden layers of the given widths,
-    trained on minibatches with the cross-entropy loss.
+    trained on minibatches: with the cross-entropy loss where there are
+    classes, with the mean squared error where the targets are numbers.
 
     Parameters
     ----------
-    dataset : Dataset
-        Samples and labels, such as `data.digits()`.
+    dataset : Dataset or RegressionDataset
+        Samples and labels, such as `data.digits()`, or samples and numbers,
+        such as `data.curve()`.
     activation : str
         A name in ACTIVATIONS. prelu learns one slope per layer, from 0.25 on.
     widths : int or sequence of int
@@ -142,10 +144,20 @@ def train(
     >>> train(data.spirals(), seeds=3, learning_rates=[0.1, 1.0], epochs=2)
     TrainingResult(2-32-32-32-2 relu, 3 seeds x 2 learning rates, 2 epochs of \
 sgd, 0 diverged)
+    >>> train(data.curve(), seeds=3, epochs=2)
+    TrainingResult(1-32-32-32-1 relu, 3 seeds x 1 learning rates, 2 epochs of \
+sgd, 0 diverged)
     """
+    arguments.instance(
+        "dataset",
+        dataset,
+        (Dataset, RegressionDataset),
+        "a Dataset such as data.digits(), or a RegressionDataset such as "
+        "data.curve()",
+    )
     arguments.choice("activation", activation, ACTIVATIONS)
     seeds, rates = _check_training(
-        dataset, seeds, learning_rates, epochs, batch_size, optimizer, dtype
+        seeds, learning_rates, epochs, batch_size, optimizer, dtype
     )
     widths = [
         arguments.whole("widths", width, 1)
@@ -178,7 +190,7 @@ sgd, 0 diverged)
         )
 
     rngs = [np.random.default_rng(seed) for seed in seeds]
-    sizes = (dataset.features, *widths, dataset.classes)
+    sizes = (dataset.features, *widths, dataset.outputs)
     shape = len(seeds), len(rates)
     drawn = zip(
         *(initialise(sizes, rng, weight_init, bias_init) for rng in rngs)
@@ -316,8 +328,15 @@ def train_modules(
     ModulesResult(Sequential, 3 seeds x 1 learning rates, 2 epochs of adam, \
 0 diverged)
     """
+    arguments.instance(
+        "dataset",
+        dataset,
+        Dataset,
+        "a Dataset such as data.digits(), which has classes (`train` takes "
+        "numbers, too)",
+    )
     seeds, rates = _check_training(
-        dataset, seeds, learning_rates, epochs, batch_size, optimizer, dtype
+        seeds, learning_rates, epochs, batch_size, optimizer, dtype
     )
     default = torch.get_default_dtype()
     try:
@@ -405,12 +424,9 @@ def _built(build, seed):
 
 
 def _check_training(
-    dataset, seeds, learning_rates, epochs, batch_size, optimizer, dtype
+    seeds, learning_rates, epochs, batch_size, optimizer, dtype
 ):
     """Return seeds and learning rates as tuples."""
-    arguments.instance(
-        "dataset", dataset, Dataset, "a Dataset such as data.digits()"
-    )
     arguments.choice("optimizer", optimizer, OPTIMIZERS)
     if dtype not in (torch.float64, torch.float32):
         raise ValueError(
@@ -447,9 +463,9 @@ def _descend(
     """Train the parameters in place; return the curves and the snapshots.
 
     parameters: tensors (S * R, ...), one entry for each seed and rate.
-    call(x, training) maps x (S * R, N, features) to the logits
-    (S * R, N, classes) and a list of (pre-activation, activation), each
-    (S * R, N, width). A loss is a mean over N, the penalty a sum over the
+    call(x, training) maps x (S * R, N, features) to the outputs
+    (S * R, N, outputs), the logits where there are classes, and a list of
+    (pre-activation, activation), each (S * R, N, width). A loss is a mean over N, the penalty a sum over the
     width and a mean over N. S * R stays; only the gradient is taken of a sum
     over it. The curves have S and R as their last two axes.
     """
@@ -466,11 +482,17 @@ def _descend(
     x_test = torch.as_tensor(dataset.x_test, dtype=dtype)
     y_train = torch.as_tensor(dataset.y_train)
     y_test = torch.as_tensor(dataset.y_test)
+    classes = isinstance(dataset, Dataset)
     train_loss = torch.zeros(epochs, members, dtype=torch.float64)
     right = torch.zeros(epochs + 1, members, dtype=torch.float64)
+    if not classes:
+        y_train = y_train.to(dtype)
+        right.fill_(torch.nan)
     norms, kept = [], {}
 
     def measure(epoch):
+        if not classes:
+            return
         with torch.no_grad():
             # In parts, so that what a layer makes stays in the cache.
             for x, y in zip(x_test.split(64), y_test.split(64)):
@@ -487,8 +509,8 @@ def _descend(
             # All rates of a seed see the same samples.
             x = x_train[rows].repeat_interleave(len(rates), 0)
             y = y_train[rows].repeat_interleave(len(rates), 0)
-            logits, hidden = call(x, training=True)
-            losses = F.cross_entropy(logits.mT, y, reduction="none")
+            outputs, hidden = call(x, training=True)
+            losses = losses_of(outputs, y)
             # The members share no parameter: the gradient of the summed
             # mean losses is, for each parameter, its own member's gradient.
             goal = losses.mean(1).sum()
@@ -521,6 +543,26 @@ def _descend(
         "diverged": ~finite.unflatten(0, shape).numpy(),
         "gradient_norm": np.array(norms).reshape(-1, *shape),
     }, kept
+
+
+def losses_of(outputs, y):
+    """Return the loss of every sample.
+
+    Parameters
+    ----------
+    outputs : Tensor
+        (S * R, N, outputs).
+    y : Tensor
+        Labels or numbers, (S * R, N).
+
+    Returns
+    -------
+    Tensor
+        Cross-entropy of labels, squared error of numbers, (S * R, N).
+    """
+    if y.is_floating_point():
+        return F.mse_loss(outputs.squeeze(2), y, reduction="none")
+    return F.cross_entropy(outputs.mT, y, reduction="none")
 
 
 def _clipped(gradients, max_norm, norms):
