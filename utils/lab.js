@@ -642,32 +642,30 @@ export function checked(settings) {
   return settings;
 }
 
-export function python(settings, step) {
-  const { dataset, depth, width, seed } = settings;
-  const samples = { spirals: 480, curve: 200, digits: 600 }[dataset];
-  const call = { spirals: "spirals()", curve: "curve()",
-                 digits: "digits(n=600)" }[dataset];
-  const float = value => Number.isInteger(value) ? `${value}.0` : value;
+// The call of networks.train that repeats it, as `Lab.python` writes it.
+export function python(settings, steps) {
+  const [samples, made] = { spirals: [480, "spirals()"],
+    curve: [200, "curve()"], digits: [600, "digits(n=600)"] }[settings.dataset];
   const text = value => typeof value === "string" ? `"${value}"`
-    : typeof value === "boolean" ? (value ? "True" : "False") : float(value);
+    : typeof value === "boolean" ? (value ? "True" : "False") : value;
+  const epochs = Math.ceil(steps / Math.ceil(samples / BATCH));
   return `from utils import data, networks
 
 result = networks.train(
-    data.${call},
+    data.${made},
     activation="${settings.activation}",
-    widths=(${width},) * ${depth},
+    widths=${settings.depth} * (${settings.width},),
+    seeds=[${settings.seed}],
+    learning_rates=${settings.learning_rate},
+    epochs=${epochs},
+    optimizer="${settings.optimizer}",
     weight_init=${text(settings.weight_init)},
     bias_init=${text(settings.bias_init)},
-    optimizer="${settings.optimizer}",
-    learning_rates=${float(settings.learning_rate)},
     batch_norm=${text(settings.batch_norm)},
     residual=${text(settings.residual)},
-    seeds=[${seed}],
-    epochs=${Math.ceil(step / Math.ceil(samples / BATCH))},
-    snapshots=[${step}],
+    snapshots=[${steps}],
 )
-network = result.snapshots[${step}]
-`;
+trained = result.snapshots[${steps}]`;
 }
 
 function control(name) {

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
 from nbclient import NotebookClient
 
@@ -33,6 +34,26 @@ READ = [
     path.relative_to(ROOT).as_posix()
     for path in (*notebooks.chapters()[1:], *notebooks.solutions())
 ] + [path for path in EXERCISES if path not in RUN]
+# The live lab, and what Python knows of it.
+LIVE = nbformat.v4.new_notebook(
+    cells=[
+        nbformat.v4.new_code_cell(source, id=name)
+        for name, source in (
+            (
+                "lab",
+                "from utils import lab\n"
+                "live = lab.Lab(learning_rate=1, steps=30)\nlive",
+            ),
+            (
+                "state",
+                "told = live.state\n"
+                "print(told.get('step'), [len(w) for w in "
+                "told.get('weights', [])], told.get('deaths'))\n"
+                "print(live.train().deaths.tolist())",
+            ),
+        )
+    ]
+)
 # Draw all cells of a notebook, not only those in view.
 WHOLE = {"windowingMode": "none"}
 
@@ -119,6 +140,7 @@ def lab(tmp_path_factory):
     settings.mkdir(parents=True)
     (settings / "tracker.jupyterlab-settings").write_text(json.dumps(WHOLE))
     shutil.copytree(paths.CHAPTERS, folder / "book" / "chapters")
+    nbformat.write(LIVE, folder / "book" / "live.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -255,6 +277,37 @@ def follow_a_link(page):
     page.locator(".myst a.link[href*='/exercises/']").first.click()
     page.wait_for_function(f"path => ({PATH})() === path", arg=EXERCISES[0])
     page.evaluate(CLOSE)
+
+
+RUN_CELL = """id => {
+  const content = window.jupyterapp.shell.currentWidget.content;
+  content.activeCellIndex = content.widgets.findIndex(
+    widget => widget.model.sharedModel.id === id);
+  return window.jupyterapp.commands.execute("notebook:run-cell");
+}"""
+
+
+@in_the_lab
+def test_live_lab_trains_and_python_gets_its_state_back(page):
+    with run_all(page, "live.ipynb"):
+        page.wait_for_selector(".jp-OutputArea .lab")
+        page.click(".lab [data-do=play]")
+        page.wait_for_function(
+            """() => /Step 30:/.test(
+              document.querySelector(".lab-readout").textContent)
+              && document.querySelector("[data-do=play]").textContent
+                === "Play" """
+        )
+        page.evaluate(RUN_CELL, "state")
+        page.wait_for_function(
+            f"() => ({SUMMARY})().printed.state.startsWith('30 ')",
+            polling=250,
+        )
+        told, python = page.evaluate(SUMMARY)["printed"]["state"].split("\n")[
+            :2
+        ]
+        # 2 x 16, 16 x 16, 16 x 16 and 16 x 2 weights.
+        assert told == f"30 [32, 256, 256, 32] {python}"
 
 
 @in_the_lab
