@@ -427,7 +427,7 @@ def test_names_used_twice_in_the_book_are_found(change, message):
 def test_comment_that_turns_nbval_off_is_counted():
     nb = clean()
     source("graph", "# NBVAL_IGNORE_OUTPUT\nplot()")(nb)
-    assert rules.not_compared(nb) == ["graph", "hinge"]
+    assert rules.not_compared(nb) == ["graph", "hinge", "harsh"]
 
 
 # --- normalise, execute, check, report ---
