@@ -31,7 +31,8 @@ from tools.notebooks import (
 )
 from tools.paths import EXERCISES, SOLUTIONS
 
-NOT_COMPARED = {"explorer", "timing"}
+SHOWS_ITSELF = {"explorer", "lab"}
+NOT_COMPARED = SHOWS_ITSELF | {"timing"}
 HIDDEN = {"hide-input", "remove-cell", "remove-input"}
 TAGS = (
     NOT_COMPARED | HIDDEN | {"nbval-ignore-output", "raises-exception", "test"}
@@ -78,7 +79,7 @@ def _tags(cell):
         yield f"unknown tag {tag!r}; known are {', '.join(sorted(TAGS))}"
     if ("nbval-ignore-output" in found) != bool(found & NOT_COMPARED):
         yield (
-            "the tag nbval-ignore-output belongs to explorer and timing "
+            "the tag nbval-ignore-output belongs to explorer, lab and timing "
             "cells, and to all of them"
         )
     if ("test" in found) != ("remove-cell" in found):
@@ -154,7 +155,7 @@ def _outputs(cell):
 
 
 def _figure(cell):
-    if not _has_image(cell) or "explorer" in tags(cell):
+    if not _has_image(cell) or tags(cell) & SHOWS_ITSELF:
         return
     mystnb = cell.metadata.get("mystnb", {})
     alt = mystnb.get("image", {}).get("alt", "")

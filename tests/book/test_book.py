@@ -84,9 +84,8 @@ def test_chapter_shows_its_cells_and_hides_its_tests(documents, path):
     code = [c for c in read(path).cells if c.cell_type == "code"]
     shown = [c for c in code if "remove-cell" not in tags(c)]
     assert len(page.select("div.cell_input")) == len(shown)
-    assert len(page.select(".explorer")) == sum(
-        "explorer" in tags(c) for c in code
-    )
+    for tag, shown in (("explorer", ".explorer"), ("lab", ".relu-lab")):
+        assert len(page.select(shown)) == sum(tag in tags(c) for c in code)
 
 
 def words(node):

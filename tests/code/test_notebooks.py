@@ -47,12 +47,12 @@ def test_chapter_is_as_execute_writes_it(chapter):
     assert stored == notebooks.dumps(notebooks.normalise(nb))
 
 
-def test_nbval_skips_explorers_and_timings_alone(chapter):
+def test_nbval_skips_explorers_labs_and_timings_alone(chapter):
     nb = notebooks.read(chapter)
     may_differ = [
         cell.id
         for cell in nb.cells
-        if notebooks.tags(cell) & {"explorer", "timing"}
+        if notebooks.tags(cell) & {"explorer", "lab", "timing"}
     ]
     skipped = rules.not_compared(nb)
     print(f"{chapter.name}: {len(skipped)} cells not compared")
@@ -111,6 +111,13 @@ def clean():
                 "explore()",
                 [shown(text_plain="Explorer", image_png=PNG)],
                 tags=["explorer", "nbval-ignore-output"],
+            ),
+            new_markdown_cell("Press Play.", id="press"),
+            code(
+                "harsh",
+                "lab.Lab(learning_rate=1)",
+                [shown(text_plain="Lab", image_png=PNG)],
+                tags=["lab", "nbval-ignore-output"],
             ),
             new_markdown_cell("## Summary\n\n- A kink.", id="summary"),
             new_markdown_cell("## Quiz", id="quiz"),
@@ -231,6 +238,14 @@ FAULTS = {
     "unknown tag": (
         tag("relu-of-five", "hide_input"),
         "relu-of-five: unknown tag 'hide_input'",
+    ),
+    "stored HTML of a lab": (
+        output("harsh", shown(text_html="<div>", image_png=PNG)),
+        "harsh: stores text/html",
+    ),
+    "lab that nbval compares": (
+        tag("harsh", "lab"),
+        "harsh: the tag nbval-ignore-output belongs",
     ),
     "explorer that nbval compares": (
         tag("hinge", "explorer"),
@@ -412,7 +427,7 @@ def test_names_used_twice_in_the_book_are_found(change, message):
 def test_comment_that_turns_nbval_off_is_counted():
     nb = clean()
     source("graph", "# NBVAL_IGNORE_OUTPUT\nplot()")(nb)
-    assert rules.not_compared(nb) == ["graph", "hinge"]
+    assert rules.not_compared(nb) == ["graph", "hinge", "harsh"]
 
 
 # --- normalise, execute, check, report ---
