@@ -9,39 +9,13 @@
 // --- Activation functions: value at z, slope at z where the value is a. ------
 // w is what PReLU learns. At a kink the slope is PyTorch's.
 
-const horner = (coefficients, x) =>
-  coefficients.reduce((sum, c) => sum * x + c, 0);
-
-// Numerators and denominators of W. J. Cody's rational approximations of the
-// error function (Mathematics of Computation 23, 1969), good to 1e-16.
-const NEAR = [[1.85777706184603153e-1, 3.16112374387056560,
-  1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3],
-[1, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3,
-  2.84423683343917062e3]];
-const MIDDLE = [[2.15311535474403846e-8, 5.64188496988670089e-1,
-  8.88314979438837594, 6.61191906371416295e1, 2.98635138197400131e2,
-  8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3,
-  1.23033935479799725e3],
-[1, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2,
-  1.62138957456669019e3, 3.29079923573345963e3, 4.36261909014324716e3,
-  3.43936767414372164e3, 1.23033935480374942e3]];
-const FAR = [[1.63153871373020978e-2, 3.05326634961232344e-1,
-  3.60344899949804439e-1, 1.25781726111229246e-1, 1.60837851487422766e-2,
-  6.58749161529837803e-4],
-[1, 2.56852019228982242, 1.87295284992346725, 5.27905102951428412e-1,
-  6.05183413124413191e-2, 2.33520497626869185e-3]];
-const ratio = ([above, below], x) => horner(above, x) / horner(below, x);
-
+// Abramowitz and Stegun 7.1.6; all terms have one sign, so nothing cancels.
 export function erf(x) {
-  const y = Math.abs(x);
-  if (y <= 0.46875) return x * ratio(NEAR, x * x);
-  let tail = Math.exp(-y * y);
-  if (y <= 4) tail *= ratio(MIDDLE, y);
-  else {
-    const s = 1 / (y * y);
-    tail *= (1 / Math.sqrt(Math.PI) - s * ratio(FAR, s)) / y;
-  }
-  return Math.sign(x) * (1 - tail);
+  if (Math.abs(x) > 6) return Math.sign(x);
+  let term = x, sum = x;
+  for (let n = 3; Math.abs(term) > 1e-17 * Math.abs(sum); n += 2)
+    sum += term *= 2 * x * x / n;
+  return 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
 }
 
 const sigmoid = z => {

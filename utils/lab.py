@@ -18,6 +18,7 @@ from typing import NamedTuple
 import anywidget
 import matplotlib as mpl
 import numpy as np
+import rjsmin
 import torch
 import traitlets
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
@@ -29,7 +30,8 @@ from .networks.batch import flatten, forward
 from .networks.training import losses_of
 
 MODULE = Path(__file__).with_name("lab.js")
-SOURCE = MODULE.read_text(encoding="utf-8")
+# What a page need not load: comments, and room for the eye.
+SOURCE = rjsmin.jsmin(MODULE.read_text(encoding="utf-8"))
 # The same for every lab, so that a page can do with one.
 SCRIPT = '<script type="module">{}mount(document);</script>'.format(
     SOURCE.replace("</", "<\\/")
