@@ -38,7 +38,8 @@ SCRIPT = '<script type="module">{}mount(document);</script>'.format(
 )
 PAGE = """\
 <div class="relu-lab" id="{name}" data-lab="{config}">
-<noscript><p>The lab needs JavaScript. Python did the same: {told}</p></noscript>
+<noscript><p>The lab needs JavaScript. What Python computed: \
+{told}</p></noscript>
 </div>
 {script}"""
 
@@ -470,7 +471,7 @@ and 0 on for all 200 points)
             return ", ".join(map(str, counts))
 
         return (
-            f"{self._described()}: at the end {end}. Layer by layer, "
+            f"{self._described()}. At the end {end}. Layer by layer, "
             f"deaths: {listed(run.deaths)}; revivals: {listed(run.revivals)}; "
             f"at the end, of {width} units, {off}: {listed(run.dead)}; "
             f"{always_on}: {listed(run.always_on)}."
