@@ -1,7 +1,7 @@
 // The lab: a network that trains in the page, number for number the one that
 // `networks.train` trains in Python. First the engine, which needs no page,
-// then the view. One ES module without imports: a page holds it inline,
-// JupyterLab gets it through anywidget.
+// then the view. One ES module without imports: JupyterLab gets it through
+// anywidget, and a page holds it inline, without its `export`s.
 //
 // Long computations are generators. They yield about five times in a
 // millisecond, so that whoever runs them can stop in time for the next frame.
@@ -746,7 +746,7 @@ const STYLE = `
 .lab-copied { background: none; color: inherit; border: 1px solid
   var(--lab-line); font-size: .8em; max-height: 16rem; overflow: auto;
   padding: .5rem; white-space: pre-wrap; word-break: break-word; }
-.lab-readout { min-height: 4.2em; }
+.lab-readout { min-height: 5.6em; }
 .lab-aloud { clip-path: inset(50%); height: 1px; overflow: hidden;
   position: absolute; width: 1px; }
 .lab-panels { display: grid; gap: 1rem;
@@ -839,6 +839,8 @@ class View {
     this.follow = () => this.load(true);
     if (address) window.addEventListener("hashchange", this.follow);
     if (!address || !this.load(false)) this.use(lab.settings);
+    // All sizes at once, so that nothing below the lab moves later.
+    if (root.isConnected && this.run) this.measure();
   }
   $(selector) { return this.root.querySelector(selector); }
   has(view) { return this.lab.views.includes(view); }

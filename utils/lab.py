@@ -30,11 +30,15 @@ from .networks.batch import flatten, forward
 from .networks.training import losses_of
 
 MODULE = Path(__file__).with_name("lab.js")
-# What a page need not load: comments, and room for the eye.
-SOURCE = rjsmin.jsmin(MODULE.read_text(encoding="utf-8"))
-# The same for every lab, so that a page can do with one.
-SCRIPT = '<script type="module">{}mount(document);</script>'.format(
-    SOURCE.replace("</", "<\\/")
+TEXT = MODULE.read_text(encoding="utf-8")
+# What nobody need load: comments, and room for the eye.
+SOURCE = rjsmin.jsmin(TEXT)
+# The same for every lab, so that a page can do with one. No module, which
+# would wait for the end of the page, and then move what is below the lab.
+SCRIPT = "<script>(() => {{{}mount(document); }})();</script>".format(
+    rjsmin.jsmin(re.sub("^export (default.*)?", "", TEXT, flags=re.M)).replace(
+        "</", "<\\/"
+    )
 )
 PAGE = """\
 <div class="relu-lab" id="{name}" data-lab="{config}">

@@ -263,10 +263,11 @@ def test_page_gives_lab_js_its_settings_and_one_module():
         assert set(preset["settings"]) == set(own.settings)
     assert presets[0]["settings"]["learning_rate"] == 1
     assert own.page().endswith(lab.SCRIPT)
+    # Old browsers and pages from disk take a script, but no module.
     (script,) = page.find_all("script")
-    assert script["type"] == "module"
-    source = script.string.replace("<\\/", "</")
-    assert source == lab.SOURCE + "mount(document);"
+    assert script.attrs == {}
+    assert "mount(document)" in script.string
+    assert "export" not in script.string
     assert (
         own.page()
         == small(
