@@ -48,3 +48,8 @@
     folded.forEach(details => { details.open = false; });
   });
 })(document.documentElement);
+
+// On a page without contents, Bootstrap would take all its links for contents,
+// and stumble over an address that is no name of a heading.
+if (!document.querySelector(".bd-toc-nav"))
+  document.body.removeAttribute("data-bs-spy");

@@ -622,24 +622,16 @@ export function python(settings, steps) {
     curve: [200, "curve()"], digits: [600, "digits(n=600)"] }[settings.dataset];
   const text = value => typeof value === "string" ? `"${value}"`
     : typeof value === "boolean" ? (value ? "True" : "False") : value;
-  const epochs = Math.ceil(steps / Math.ceil(samples / BATCH));
-  return `from utils import data, networks
-
-result = networks.train(
-    data.${made},
-    activation="${settings.activation}",
-    widths=${settings.depth} * (${settings.width},),
-    seeds=[${settings.seed}],
-    learning_rates=${settings.learning_rate},
-    epochs=${epochs},
-    optimizer="${settings.optimizer}",
-    weight_init=${text(settings.weight_init)},
-    bias_init=${text(settings.bias_init)},
-    batch_norm=${text(settings.batch_norm)},
-    residual=${text(settings.residual)},
-    snapshots=[${steps}],
-)
-trained = result.snapshots[${steps}]`;
+  const { depth, width, seed, learning_rate } = settings;
+  const given = ["optimizer", "weight_init", "bias_init", "batch_norm",
+                 "residual"].map(name => `${name}=${text(settings[name])}`);
+  const lines = [`data.${made}`, `activation=${text(settings.activation)}`,
+    `widths=${depth} * (${width},)`, `seeds=[${seed}]`,
+    `learning_rates=${learning_rate}`,
+    `epochs=${Math.ceil(steps / Math.ceil(samples / BATCH))}`, ...given,
+    `snapshots=[${steps}]`].map(line => `    ${line},\n`);
+  return "from utils import data, networks\n\nresult = networks.train(\n" +
+    `${lines.join("")})\ntrained = result.snapshots[${steps}]`;
 }
 
 function control(name) {
@@ -709,66 +701,51 @@ class="lab-settings"><summary>Settings</summary>${form(controls)}
 
 const STYLE = `
 .lab { --lab-ink: var(--pst-color-text-base, var(--jp-content-font-color1,
-    var(--vscode-editor-foreground, CanvasText)));
+    CanvasText));
   --lab-line: color-mix(in srgb, var(--lab-ink) 40%, transparent);
   --lab-dead: #c44e00; --lab-some: #b8b8b8; --lab-always: #0067a5;
   --lab-circle: #b58900; --lab-square: #6a3d9a;
-  color: var(--lab-ink); container-type: inline-size; font: inherit;
-  line-height: 1.4; margin: 1.5rem 0; scroll-margin-top: 5rem;
-  text-align: left; }
+  color: var(--lab-ink); container-type: inline-size;
+  font-variant-numeric: tabular-nums; line-height: 1.4; margin: 1.5rem 0;
+  scroll-margin-top: 5rem; text-align: left; }
 .lab-night { --lab-dead: #f08030; --lab-some: #585858; --lab-always: #4fa8e0;
   --lab-circle: #e0b040; --lab-square: #b48ae0; }
 .lab p { margin: .5rem 0; }
-.lab button, .lab select, .lab input[type=number] { background: transparent;
+.lab button, .lab select, .lab input[type=number] { background: none;
   border: 1px solid var(--lab-line); border-radius: 4px; box-sizing: border-box;
   color: inherit; font: inherit; min-height: 2.25rem; padding: 0 .6rem; }
 .lab option { background: Canvas; color: CanvasText; }
-.lab-presets { align-items: baseline; display: flex; flex-wrap: wrap;
-  gap: .25rem 1rem; }
-.lab-presets a { padding: .25rem 0; }
-.lab-presets a[aria-current] { font-weight: 600; }
-.lab-actions { align-items: center; display: flex; flex-wrap: wrap;
-  gap: .5rem; margin: .5rem 0; }
-.lab-actions [data-do=play] { font-weight: 600; min-width: 5rem; }
-.lab-actions label { align-items: center; display: flex; gap: .5rem; }
-.lab-settings > summary { cursor: pointer; font-weight: 600;
-  min-height: 2rem; }
+.lab [hidden] { display: none; }
+.lab [aria-current], .lab summary, .lab [data-do=play] { font-weight: 600; }
+.lab summary { cursor: pointer; min-height: 2rem; }
+.lab-presets, .lab-actions, .lab-pick { align-items: center; display: flex;
+  flex-wrap: wrap; gap: .5rem; margin: .5rem 0; }
+.lab-presets { column-gap: 1rem; }
+.lab-pick { display: inline-flex; margin: 0; }
+.lab [data-do=play] { min-width: 5rem; }
 .lab-form { display: grid; gap: .25rem 1.5rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }
 .lab-form label { align-items: center; display: grid; gap: .5rem;
   grid-template-columns: 8rem minmax(0, 1fr) auto; min-height: 2.25rem; }
-.lab-form output { font-variant-numeric: tabular-nums; min-width: 3rem;
-  text-align: right; }
-.lab-form input[type=checkbox] { height: 1.25rem; justify-self: start;
-  width: 1.25rem; }
-.lab-form [hidden] { display: none; }
+.lab-form output { min-width: 3rem; text-align: right; }
 .lab input { accent-color: var(--lab-always); min-width: 0; }
-.lab-copied { background: none; color: inherit; border: 1px solid
-  var(--lab-line); font-size: .8em; max-height: 16rem; overflow: auto;
-  padding: .5rem; white-space: pre-wrap; word-break: break-word; }
+.lab input[type=checkbox] { height: 1.25rem; width: 1.25rem; }
+.lab .lab-pick input { padding: 0 .25rem; width: 3.5rem; }
+.lab-copied { background: none; border: 1px solid var(--lab-line);
+  color: inherit; font-size: .8em; padding: .5rem; overflow-wrap: anywhere;
+  white-space: pre-wrap; }
 .lab-readout { min-height: 5.6em; }
-.lab-aloud { clip-path: inset(50%); height: 1px; overflow: hidden;
+.lab-aloud { clip-path: inset(50%); height: 1px; overflow: clip;
   position: absolute; width: 1px; }
-.lab-panels { display: grid; gap: 1rem;
+.lab-panels, .lab-units { display: grid; gap: 1rem;
   grid-template-columns: minmax(0, 1fr); }
-.lab-units { display: grid; gap: 1rem; grid-template-columns: minmax(0, 1fr);
-  margin-top: 1rem; }
-@container (max-width: 21rem) { .lab-axis { display: none !important; }
-  .lab table { font-size: .7em !important; }
-  .lab table td, .lab table th { padding: 0 .1rem !important; } }
-@container (min-width: 26rem) { .lab-panels { grid-template-columns:
-  repeat(auto-fit, minmax(min(12rem, 100%), 1fr)); }
-  .lab-readout { min-height: 2.8em; } }
-@container (min-width: 38rem) {
-  .lab-units:has(canvas):has(table) { align-items: start;
-    grid-template-columns: minmax(0, 10fr) minmax(0, 11fr); } }
-.lab figure { margin: 0; max-width: none; min-width: 0; width: auto; }
-.lab figcaption { color: inherit; font-size: .875em; margin-top: .25rem;
+.lab-units { margin-top: 1rem; }
+.lab figure { margin: 0 !important; min-width: 0; padding: 0 !important; }
+.lab figcaption, .lab table { color: inherit; font-size: .85em;
   text-align: left; }
-.lab canvas, .lab svg { background: none; border: 1px solid var(--lab-line);
-  box-sizing: border-box; display: block; filter: none; width: 100%; }
+.lab canvas, .lab svg { border: 1px solid var(--lab-line);
+  box-sizing: border-box; display: block; width: 100%; }
 .lab-answer, .lab-unit, .lab-loss { aspect-ratio: 1; max-width: 26rem; }
-.lab-answer:only-child { max-width: 26rem; }
 .lab-map { cursor: pointer; }
 .lab-loss text { fill: currentColor; font-size: 14px; }
 .lab-loss polyline { fill: none; stroke: currentColor; stroke-width: 2; }
@@ -778,27 +755,29 @@ const STYLE = `
 .lab-dead { background: var(--lab-dead); }
 .lab-some { background: var(--lab-some); }
 .lab-always { background: var(--lab-always); }
-.lab table { background: none; border: 0; border-collapse: collapse;
-  color: inherit; font-size: .8em; font-variant-numeric: tabular-nums;
-  margin: 0; width: 100%; }
-.lab tr, .lab tr:nth-child(n) { background: none; }
+.lab table { border-collapse: collapse; margin: 0; width: 100%; }
+.lab tr:nth-child(n) { background: none; }
 .lab table td, .lab table th { border: 0; padding: 0 .2rem;
-  text-align: right; vertical-align: middle; }
-.lab table th { font-weight: 600; hyphens: none; }
+  text-align: right; }
 .lab thead tr { height: 2.8rem; }
-.lab thead th { vertical-align: bottom !important; }
+.lab thead th { vertical-align: bottom; }
 .lab th:last-child { width: 30%; }
 .lab tbody tr { border-top: 1px solid var(--lab-line); height: 1.75rem; }
-@container (min-width: 38rem) {
-  .lab-units:has(table) .lab-map { margin-top: 2.8rem; }
-  .lab-units:has(canvas) tbody tr { height: var(--lab-row); } }
 .lab-axis { display: flex; font-weight: 400; justify-content: space-between; }
 .lab-bar { background: color-mix(in srgb, var(--lab-ink) 12%, transparent);
-  display: block; height: .4em; }
-.lab-bar i { background: var(--lab-ink); display: block; height: 100%; }
-.lab-pick { display: inline-flex; flex-wrap: wrap; gap: .25rem .5rem; }
-.lab-pick input[type=number] { padding: 0 .25rem; width: 3.5rem; }
-@media print { .lab-presets, .lab-actions, .lab form, .lab-settings, .lab-pick {
+  display: block; }
+.lab-bar i { background: var(--lab-ink); display: block; height: .4em; }
+@container (max-width: 21rem) { .lab-axis { display: none; }
+  .lab table { font-size: .7em; }
+  .lab table td, .lab table th { padding: 0 .1rem; } }
+@container (min-width: 26rem) { .lab-readout { min-height: 2.8em; }
+  .lab-panels { grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); } }
+@container (min-width: 38rem) {
+  .lab-units:has(canvas):has(table) { grid-template-columns:
+    minmax(0, 10fr) minmax(0, 11fr); align-items: start; }
+  .lab-units:has(table) .lab-map { margin-top: 2.8rem; }
+  .lab-units:has(canvas) tbody tr { height: var(--lab-row); } }
+@media print { .lab-presets, .lab-actions, .lab form, .lab summary, .lab-pick {
   display: none; } }`;
 
 const rgb = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
@@ -1075,7 +1054,8 @@ class View {
   }
   work(now) {
     const start = performance.now(), { run } = this;
-    const end = start + BUDGET - this.cost, half = (start + end) / 2;
+    const end = start + BUDGET - Math.min(this.cost, BUDGET / 2);
+    const half = (start + end) / 2;
     if (this.playing) {
       const speed = Number(this.$(".lab-speed").value);
       this.owed = Math.min(this.owed + speed * (now - (this.clock ?? now)) /
@@ -1083,8 +1063,10 @@ class View {
       if (speed === Infinity) this.owed = Infinity;
       this.clock = now;
     }
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const late = start - this.pictured > (calm ? 1000 : 250);
+    // Where less motion is wanted, pictures come once a second.
+    const calm = this.playing &&
+      matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const due = start - this.pictured > (calm ? 1000 : 250);
     let fresh = false;
     do {
       if (!this.job) {
@@ -1093,12 +1075,12 @@ class View {
         if (act >= 0) {
           this.job = run.act(...this.todo.splice(act, 1)[0].slice(1));
           this.task = "act";
-        } else if (more && (performance.now() < half || calm && !late) &&
-                   !(late && this.stale)) {
+        } else if (more && !(due && this.stale) &&
+                   (calm || !this.stale || performance.now() < half)) {
           this.owed--;
           this.job = run.advance();
           this.task = "step";
-        } else if (this.stale && (late || !calm || !more)) {
+        } else if (this.stale && (due || !calm)) {
           this.job = this.imagine();
           this.task = "picture";
         } else break;
@@ -1119,12 +1101,12 @@ class View {
         else this.tell(true);
       } else if (this.task !== "step") this.tell(true);
     } while (performance.now() < end);
-    if (!calm || fresh || !this.playing) {
+    if (!calm || fresh) {
       const before = performance.now();
       this.draw(fresh);
       this.cost += 0.2 * (performance.now() - before - this.cost);
     }
-    if (this.playing || this.job || this.stale || this.todo.some(
+    if (this.job || this.stale || run.step < this.goal || this.todo.some(
       ([step]) => step === run.step)) this.wake();
   }
 
@@ -1495,23 +1477,20 @@ class View {
     const { run, picked: [l, u] } = this, { data, step, losses } = run;
     const label = (selector, text) =>
       this.$(selector)?.setAttribute("aria-label", text);
-    const kind = { 1: "The curve that the network gives, and the points",
-      2: "What the network answers in the plane, and the points" };
-    label(".lab-answer", `${kind[data.features] ??
-      "64 images, with the answers that are wrong"}, after step ${step}.`);
+    const bent = BENT.includes(run.settings.activation);
+    const caption = data.pixels ? "64 images; a frame and a digit mark a wrong \
+answer" : `What the network answers${!bent ? "" : data.features === 1
+      ? "; ticks are the hinges of layer 1"
+      : "; thin lines are the hinges of layer 1"}`;
+    label(".lab-answer", `${caption}. Step ${step}.`);
+    const place = this.$(".lab-answer")?.nextElementSibling;
+    if (place) place.textContent = caption;
     label(".lab-unit", data.pixels
       ? `The images that turn on unit ${u + 1} of layer ${l + 1} most.`
       : `What unit ${u + 1} of layer ${l + 1} gives, and the points.`);
     label(".lab-loss", `Loss against steps, from ${short(losses[0])} to ${
       short(losses.at(-1))}.`);
     label(".lab-map", `Map of ${run.units} units against ${step} steps.`);
-    const caption = this.$(".lab-answer")?.nextElementSibling;
-    const hinges = !BENT.includes(run.settings.activation) ? ""
-      : data.features === 1 ? "; ticks are the hinges of layer 1"
-        : "; thin lines are the hinges of layer 1";
-    if (caption) caption.textContent = data.pixels
-      ? "64 images; a frame and a digit mark a wrong answer"
-      : `What the network answers${hinges}`;
   }
 }
 

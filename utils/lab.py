@@ -18,7 +18,6 @@ from typing import NamedTuple
 import anywidget
 import matplotlib as mpl
 import numpy as np
-import rjsmin
 import torch
 import traitlets
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap
@@ -31,12 +30,12 @@ from .networks.training import losses_of
 
 MODULE = Path(__file__).with_name("lab.js")
 TEXT = MODULE.read_text(encoding="utf-8")
-# What nobody need load: comments, and room for the eye.
-SOURCE = rjsmin.jsmin(TEXT)
+# Without what nobody need load: lines of comments, and room for the eye.
+SOURCE = re.sub(r"^( +|//.*\n)+", "", TEXT, flags=re.M)
 # The same for every lab, so that a page can do with one. No module, which
 # would wait for the end of the page, and then move what is below the lab.
 SCRIPT = "<script>(() => {{{}mount(document); }})();</script>".format(
-    rjsmin.jsmin(re.sub("^export (default.*)?", "", TEXT, flags=re.M)).replace(
+    re.sub("^export (default.*)?", "", SOURCE, flags=re.M).replace(
         "</", "<\\/"
     )
 )
