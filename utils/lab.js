@@ -953,6 +953,7 @@ class View {
     const { depth, width } = this.settings;
     if (!(layer >= 0 && layer < depth && unit >= 0 && unit < width)) return;
     this.picked = [layer, unit];
+    this.stale = true;
     this.wake();
   }
   kill() { this.byHand("kill"); }

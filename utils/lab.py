@@ -13,7 +13,6 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import anywidget
 import matplotlib as mpl
@@ -27,6 +26,7 @@ from matplotlib.patches import Patch
 from . import arguments, data, kernel, networks, plotting
 from .networks.batch import flatten, forward
 from .networks.training import losses_of
+from .presets import PRESETS
 
 MODULE = Path(__file__).with_name("lab.js")
 TEXT = MODULE.read_text(encoding="utf-8")
@@ -85,69 +85,6 @@ CLASSES = (("#B58900", "o"), ("#6A3D9A", "s"))
 PLANE = LinearSegmentedColormap.from_list(
     "plane", ["#E8D9A8", "white", "#CDBBE0"]
 )
-
-
-class Preset(NamedTuple):
-    """Settings worth a try.
-
-    Parameters
-    ----------
-    title : str
-        What the button says.
-    look : str
-        One sentence: what to look for.
-    settings : dict
-        Arguments of `Lab`.
-    """
-
-    title: str
-    look: str
-    settings: dict
-
-
-# Under the names that addresses carry.
-PRESETS = {
-    "first-look": Preset(
-        "First look",
-        "The boundary is made of straight pieces, and winds itself into the "
-        "spirals.",
-        {},
-    ),
-    "deep-default": Preset(
-        "Ten layers, PyTorch's start",
-        "From the fourth layer on, nearly every unit is dead or always on; "
-        "the loss stays where it was.",
-        {
-            "widths": 10 * (32,),
-            "weight_init": "default",
-            "bias_init": "default",
-            "learning_rate": 1 / 16,
-        },
-    ),
-    "deep-he": Preset(
-        "Ten layers, He's start",
-        "The same network from larger weights: the stripes break up, and it "
-        "learns.",
-        {"widths": 10 * (32,), "learning_rate": 1 / 16},
-    ),
-    "harsh": Preset(
-        "A harsh rate",
-        "Units of the first layer die and stay dead; those behind it die and "
-        "come back.",
-        {"learning_rate": 1.0},
-    ),
-    "curve": Preset(
-        "A curve",
-        "The answer is a chain of straight pieces, and the hinges move to "
-        "where the curve bends.",
-        {
-            "dataset": "curve",
-            "widths": (16, 16),
-            "learning_rate": 1 / 16,
-            "steps": 500,
-        },
-    ),
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
