@@ -36,6 +36,7 @@ READ = [
 ] + [path for path in EXERCISES if path not in RUN]
 # The live lab, and what Python knows of it.
 LIVE = nbformat.v4.new_notebook(
+    metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
     cells=[
         nbformat.v4.new_code_cell(source, id=name)
         for name, source in (
