@@ -102,16 +102,114 @@ class Preset(NamedTuple):
 
 # Under the names that addresses carry.
 PRESETS = {
-    "first-look": Preset(
-        "First look",
-        "The boundary is made of straight pieces, and winds itself into the "
-        "spirals.",
-        {},
+    "spirals": Preset(
+        "ReLU at work",
+        "Straight pieces join until the boundary winds between the spirals.",
+        {"optimizer": "adam", "learning_rate": 0.01, "steps": 600},
     ),
-    "deep-default": Preset(
-        "Ten layers, PyTorch's start",
-        "From the fourth layer on, nearly every unit is dead or always on; "
-        "the loss stays where it was.",
+    "straight": Preset(
+        "Three layers without a kink",
+        "The boundary can turn and shift, but it stays one straight line.",
+        {"activation": "identity", "learning_rate": 0.03},
+    ),
+    "hinges": Preset(
+        "Eight hinges",
+        "Eight units bend a line in at most eight places; watch the corners "
+        "move.",
+        {
+            "dataset": "curve",
+            "widths": (8,),
+            "weight_init": "default",
+            "bias_init": "default",
+            "optimizer": "momentum",
+            "learning_rate": 0.02,
+            "seed": 2,
+        },
+    ),
+    "hinges-few": Preset(
+        "Three hinges",
+        "Too few corners for this curve: part of it is never followed.",
+        {
+            "dataset": "curve",
+            "widths": (3,),
+            "weight_init": "default",
+            "bias_init": "default",
+            "optimizer": "momentum",
+            "learning_rate": 0.02,
+            "seed": 1,
+        },
+    ),
+    "hinges-many": Preset(
+        "Sixty-four hinges",
+        "With hinges to spare the corners become too small to see.",
+        {
+            "dataset": "curve",
+            "widths": (64,),
+            "weight_init": "default",
+            "bias_init": "default",
+            "optimizer": "momentum",
+            "learning_rate": 0.02,
+            "seed": 4,
+        },
+    ),
+    "hinges-straight": Preset(
+        "No hinge at all",
+        "Two layers without a kink can only tilt a straight line.",
+        {
+            "dataset": "curve",
+            "activation": "identity",
+            "widths": (8, 8),
+            "weight_init": "default",
+            "bias_init": "default",
+            "optimizer": "momentum",
+            "learning_rate": 0.02,
+        },
+    ),
+    "scale-small": Preset(
+        "Thirty layers, scale 1/3",
+        "Every gradient is as small as 1e-13 from the first step on, and the "
+        "loss does not move.",
+        {
+            "widths": 30 * (16,),
+            "weight_init": 1 / 3,
+            "learning_rate": 0.01,
+            "seed": 7,
+        },
+    ),
+    "scale-he": Preset(
+        "Thirty layers, scale 2 (He)",
+        "The same draws, scaled up: gradients of a useful size in every "
+        "layer, and the loss falls.",
+        {"widths": 30 * (16,), "learning_rate": 0.01, "seed": 7},
+    ),
+    "scale-large": Preset(
+        "Thirty layers, scale 4",
+        "The loss starts in the thousands, and the first steps kill whole "
+        "layers.",
+        {
+            "widths": 30 * (16,),
+            "weight_init": 4.0,
+            "learning_rate": 0.01,
+            "seed": 7,
+        },
+    ),
+    "sigmoid": Preset(
+        "Ten layers of sigmoid",
+        "On its way to the first layer the gradient loses a factor of about "
+        "ten at every layer.",
+        {
+            "activation": "sigmoid",
+            "widths": 10 * (16,),
+            "weight_init": "default",
+            "bias_init": "default",
+            "learning_rate": 0.25,
+            "seed": 9,
+        },
+    ),
+    "blind": Preset(
+        "Ten layers, PyTorch's default start",
+        "From layer 5 or so on, every unit is dead or always on: the network "
+        "cannot tell its inputs apart.",
         {
             "widths": 10 * (32,),
             "weight_init": "default",
@@ -119,28 +217,146 @@ PRESETS = {
             "learning_rate": 1 / 16,
         },
     ),
-    "deep-he": Preset(
-        "Ten layers, He's start",
-        "The same network from larger weights: the stripes break up, and it "
-        "learns.",
-        {"widths": 10 * (32,), "learning_rate": 1 / 16},
+    "blind-norm": Preset(
+        "The same, with batch normalisation",
+        "The same weights, but now no unit is dead and the loss falls at "
+        "once.",
+        {
+            "widths": 10 * (32,),
+            "weight_init": "default",
+            "bias_init": "default",
+            "learning_rate": 1 / 16,
+            "batch_norm": True,
+        },
+    ),
+    "residual": Preset(
+        "Thirty layers with a way past",
+        "Small weights, but each layer adds its input to its output: thirty "
+        "layers learn.",
+        {
+            "widths": 30 * (16,),
+            "weight_init": 0.1,
+            "learning_rate": 0.01,
+            "residual": True,
+        },
+    ),
+    "too-large": Preset(
+        "One step too large",
+        "The loss shoots up, and within a few steps the whole second layer "
+        "is dead.",
+        {"widths": (16, 16), "learning_rate": 4.0, "seed": 3},
+    ),
+    "quarter": Preset(
+        "A quarter of that rate",
+        "The loss still jumps, but every jump heals, and the spirals come "
+        "apart.",
+        {"widths": (16, 16), "learning_rate": 1.0, "seed": 3},
     ),
     "harsh": Preset(
         "A harsh rate",
-        "Units of the first layer die and stay dead; those behind it die and "
-        "come back.",
+        "In the map of units: lines that never end in layer 1, dashes in "
+        "layers 2 and 3.",
         {"learning_rate": 1.0},
     ),
-    "curve": Preset(
-        "A curve",
-        "The answer is a chain of straight pieces, and the hinges move to "
-        "where the curve bends.",
+    "gentle": Preset(
+        "A quarter of the harsh rate",
+        "Few units die, most of them for a moment, and none in layer 1.",
+        {"learning_rate": 0.25},
+    ),
+    "momentum": Preset(
+        "Momentum at a harsh rate",
+        "Look for lines in layer 1 that do end: dead units that came back.",
         {
-            "dataset": "curve",
-            "widths": (16, 16),
-            "learning_rate": 1 / 16,
-            "steps": 500,
+            "widths": (32, 32, 32),
+            "optimizer": "momentum",
+            "learning_rate": 0.4,
+            "seed": 11,
+            "steps": 200,
         },
+    ),
+    "adam": Preset(
+        "Adam at a harsh rate",
+        "Look for lines in layer 1 that do end: dead units that came back.",
+        {
+            "widths": (32, 32, 32),
+            "optimizer": "adam",
+            "learning_rate": 0.2,
+            "seed": 7,
+            "steps": 200,
+        },
+    ),
+    "born-dead": Preset(
+        "Born dead",
+        "Biases of −1.5 silence all of layer 3 before the first step; "
+        "nothing below it ever moves.",
+        {"bias_init": -1.5, "learning_rate": 0.25},
+    ),
+    "leaky": Preset(
+        "The harsh rate with Leaky ReLU",
+        "No unit can die now; see whether the boundary gets any better.",
+        {"activation": "leaky_relu", "learning_rate": 1.0},
+    ),
+    "same-relu": Preset(
+        "Same start: ReLU",
+        "Corners in the boundary; note the loss at step 150.",
+        {"optimizer": "adam", "learning_rate": 0.01, "steps": 150},
+    ),
+    "same-leaky": Preset(
+        "Same start: Leaky ReLU",
+        "Almost the same picture as ReLU's, corners included.",
+        {
+            "activation": "leaky_relu",
+            "optimizer": "adam",
+            "learning_rate": 0.01,
+            "steps": 150,
+        },
+    ),
+    "same-elu": Preset(
+        "Same start: ELU",
+        "A smooth boundary, and no unit is off for every point.",
+        {
+            "activation": "elu",
+            "optimizer": "adam",
+            "learning_rate": 0.01,
+            "steps": 150,
+        },
+    ),
+    "same-gelu": Preset(
+        "Same start: GELU",
+        "No corners, and ahead of ReLU by step 75.",
+        {
+            "activation": "gelu",
+            "optimizer": "adam",
+            "learning_rate": 0.01,
+            "steps": 150,
+        },
+    ),
+    "same-silu": Preset(
+        "Same start: SiLU",
+        "GELU's close relative: no corners, and no unit is off for every "
+        "point.",
+        {
+            "activation": "silu",
+            "optimizer": "adam",
+            "learning_rate": 0.01,
+            "steps": 150,
+        },
+    ),
+    "same-tanh": Preset(
+        "Same start: tanh",
+        "Round curves, and behind ReLU at step 150.",
+        {
+            "activation": "tanh",
+            "optimizer": "adam",
+            "learning_rate": 0.01,
+            "steps": 150,
+        },
+    ),
+    "digits": Preset(
+        "Real digits",
+        "Ten classes, 64 inputs: layer 1 keeps every unit, and the loss "
+        "falls fast.",
+        {"dataset": "digits", "learning_rate": 0.25, "seed": 2, "steps": 200},
     ),
 }
 

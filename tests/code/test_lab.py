@@ -81,7 +81,7 @@ def test_settings_hold_all_keys_in_the_form_of_json():
         ({"name": "my lab"}, "name must be small letters, .* got 'my lab'"),
         ({"name": "7th"}, "name must be small letters"),
         ({"name": "lab&seed"}, "name must be small letters"),
-        ({"presets": ["hursh"]}, "presets must be one of first-look, .*'hur"),
+        ({"presets": ["hursh"]}, "presets must be one of spirals, .*'hur"),
         ({"views": ("answers",)}, "views must be one of answer, loss, unit"),
         ({"controls": "rate"}, "controls must be one of dataset, activation"),
     ],
@@ -243,7 +243,7 @@ def test_the_code_in_python_gives_the_same_network(settings):
 def test_page_gives_lab_js_its_settings_and_one_module():
     own = small(
         name="lab-two",
-        presets=["harsh", "curve"],
+        presets=["harsh", "digits"],
         views=["map", "loss"],
         controls=["seed"],
     )
@@ -257,7 +257,7 @@ def test_page_gives_lab_js_its_settings_and_one_module():
         "views": ["map", "loss"],
         "controls": ["seed"],
     }
-    assert [preset["key"] for preset in presets] == ["harsh", "curve"]
+    assert [preset["key"] for preset in presets] == ["harsh", "digits"]
     for preset in presets:
         assert set(preset) == {"key", "title", "look", "settings"}
         assert set(preset["settings"]) == set(own.settings)
@@ -271,7 +271,7 @@ def test_page_gives_lab_js_its_settings_and_one_module():
         own.page()
         == small(
             name="lab-two",
-            presets=["harsh", "curve"],
+            presets=["harsh", "digits"],
             views=["map", "loss"],
             controls="seed",
         ).page()

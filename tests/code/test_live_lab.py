@@ -23,7 +23,7 @@ TWO = """\
 :controls:
 ```
 
-```{lab} curve
+```{lab} digits
 :name: lab-two
 :steps: 3
 :batch_norm: True
@@ -66,7 +66,7 @@ def test_options_of_the_directive_are_the_arguments_of_a_lab(site):
         "views": ["map", "loss"],
         "controls": [],
     }
-    wanted = {**lab.PRESETS["curve"].settings, "steps": 3}
+    wanted = {**lab.PRESETS["digits"].settings, "steps": 3}
     wanted = lab.Lab(**wanted, batch_norm=True, bias_init="default")
     assert second["name"] == "lab-two"
     assert second["settings"] == wanted.settings
@@ -88,7 +88,7 @@ def test_digits_lie_beside_the_pages(site):
 @pytest.mark.parametrize(
     ("directive", "message"),
     [
-        ("```{lab} hursh\n```", '"hursh" unknown; choose from "first-look"'),
+        ("```{lab} hursh\n```", '"hursh" unknown; choose from "spirals"'),
         ("```{lab}\n:widths: 1\n```", "widths must be whole, at least 2"),
         ("```{lab}\n:views: mep\n```", "views must be one of answer, loss"),
         ("```{lab}\n:rate: 1\n```", "'rate'"),
