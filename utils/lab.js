@@ -676,7 +676,7 @@ const form = controls => `<form class="lab-form">${controls.flatMap(name =>
   name === "weight_init" ? [name, "scale"] : name).map(control).join("")
 }</form>`;
 const page = ({ name, presets, views, controls }) => `
-${presets.length ? `<p class="lab-presets">Try: ${presets.map(
+${presets[0]?.title ? `<p class="lab-presets">Try: ${presets.map(
   ({ key, title }) => `<a href="#${name}&amp;preset=${key}" data-key="${key}">${
     title}</a>`).join(" ")}</p><p class="lab-look"></p>` : ""}
 <div class="lab-actions" role="group" aria-label="Training">

@@ -185,6 +185,8 @@ class Lab:
         hyphens.
     presets : sequence of str
         Names in `PRESETS` that the reader may choose.
+    listed : bool
+        Whether the lab shows links to its presets. A page may do so itself.
     views : sequence of str
         What is shown, of "answer", "loss", "unit", "map" and "layers".
     controls : sequence of str
@@ -221,6 +223,7 @@ class Lab:
         steps=300,
         name="lab",
         presets=(),
+        listed=True,
         views=VIEWS,
         controls=CONTROLS,
     ):
@@ -233,7 +236,11 @@ class Lab:
         networks.initialise(
             (1, 1), np.random.default_rng(0), weight_init, bias_init
         )
-        for key, value in (("batch_norm", batch_norm), ("residual", residual)):
+        for key, value in (
+            ("batch_norm", batch_norm),
+            ("residual", residual),
+            ("listed", listed),
+        ):
             arguments.instance(key, value, bool, "True or False")
         if arguments.whole("seed", seed) >= 2**32:
             raise ValueError(f"seed must be below 2**32, got {seed}")
@@ -267,6 +274,7 @@ class Lab:
         }
         self.name = name
         self.presets = _some("presets", presets, PRESETS)
+        self.listed = listed
         self.views = _some("views", views, VIEWS)
         self.controls = _some("controls", controls, CONTROLS)
         self._widget = None
@@ -429,18 +437,16 @@ and 0 on for all 200 points)
         return {
             "name": self.name,
             "settings": self.settings,
-            "presets": [
-                {
-                    "key": key,
-                    "title": PRESETS[key].title,
-                    "look": PRESETS[key].look,
-                    "settings": Lab(**PRESETS[key].settings).settings,
-                }
-                for key in self.presets
-            ],
+            "presets": [self._told_of(key) for key in self.presets],
             "views": list(self.views),
             "controls": list(self.controls),
         }
+
+    def _told_of(self, key):
+        """Return what lab.js wants to know of a preset."""
+        title, look, settings = PRESETS[key]
+        words = {"title": title, "look": look} if self.listed else {}
+        return {"key": key, "settings": Lab(**settings).settings, **words}
 
     def page(self):
         """Return the lab as HTML.

@@ -263,6 +263,8 @@ def test_page_gives_lab_js_its_settings_and_one_module():
         assert set(preset["settings"]) == set(own.settings)
     assert presets[0]["settings"]["learning_rate"] == 1
     assert own.page().endswith(lab.SCRIPT)
+    (told,) = small(presets="harsh", listed=False)._config()["presets"]
+    assert set(told) == {"key", "settings"}
     # Old browsers and pages from disk take a script, but no module.
     (script,) = page.find_all("script")
     assert script.attrs == {}

@@ -53,7 +53,7 @@ LIVE = nbformat.v4.new_notebook(
                 "print(live.train().deaths.tolist())",
             ),
         )
-    ]
+    ],
 )
 # Draw all cells of a notebook, not only those in view.
 WHOLE = {"windowingMode": "none"}
