@@ -1,8 +1,10 @@
 """The book's one look: colours, style, and small helpers that take an axes."""
 
 import matplotlib.pyplot as plt
+from IPython import get_ipython
+from matplotlib.figure import FigureBase
 
-from . import arguments
+from . import arguments, kernel, svg
 
 # Dark enough for white paper, far apart for colour-blind readers (after
 # Okabe and Ito), and told apart by line style as well.
@@ -35,6 +37,10 @@ LOOKS = {
     },
 }
 
+# The states of a unit on given data, and its colour on maps; where "some" is
+# not one shade, it is a grey by the share of samples that the unit is on for.
+STATES = {"dead": "#C44E00", "some": "#B8B8B8", "always on": "#0067A5"}
+
 STYLE = {
     "figure.figsize": (5.8, 3.3),
     "figure.dpi": 132,
@@ -49,12 +55,22 @@ STYLE = {
     "lines.markersize": 5,
     "legend.frameon": False,
     "font.size": 11,
+    # A map's own pixels, which SVG shows sharp at any size.
+    "image.interpolation": "none",
 }
 
 
 def use_style():
-    """Give every later figure of the session the book's look."""
+    """Give every later figure of the session the book's look.
+
+    Where a program runs the notebook, such as the book's build, a figure is
+    shown as SVG as well (`utils.svg`).
+    """
     plt.rcParams.update(STYLE)
+    if shell := get_ipython():
+        formatter = shell.display_formatter.formatters["image/svg+xml"]
+        # What is set for Figure itself is lost when the first cell has run.
+        formatter.for_type(FigureBase, _for_a_page)
 
 
 def look(name, *parts):
@@ -84,3 +100,8 @@ def look(name, *parts):
     """
     found = arguments.choice("name", name, LOOKS)
     return {part: found[part] for part in parts or ("color", "linestyle")}
+
+
+def _for_a_page(fig):
+    """Return a figure as SVG, or None where a person looks at it."""
+    return None if kernel.person_watches() else svg.picture(fig)
