@@ -19,12 +19,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.contour import ContourSet
 from PIL import Image
 
 # As few decimals as nobody sees: a tenth of a point, less in what is small.
 DECIMALS, FINE = 1, 2
 HREF = "{http://www.w3.org/1999/xlink}href"
-PNG = "data:image/png;base64,"
+WEBP = "data:image/webp;base64,"
 FALLING = "falling"
 
 # Okabe and Ito's colours need a lightness that people see; this is Oklab's,
@@ -121,10 +122,10 @@ class Drawing:
             The elements, in the order in which they cover each other.
         """
         for ax in fig.axes:
-            meshes = [m for m in ax.collections if isinstance(m, QuadMesh)]
-            for mesh in meshes:
-                mesh.set_rasterized(True)
-            if any(_falls(picture.cmap) for picture in [*ax.images, *meshes]):
+            maps = [c for c in ax.collections if _is_map(c)]
+            for each in maps:
+                each.set_rasterized(True)
+            if any(_falls(each.cmap) for each in [*ax.images, *maps]):
                 ax.set_gid(FALLING)
         root = ElementTree.fromstring(_document(fig))
         self.size = tuple(float(root.get(a)[:-2]) for a in ("width", "height"))
@@ -159,16 +160,28 @@ class Drawing:
 
     def _image(self, node, falling):
         """Yield a picture; one that falls once for each kind of page."""
-        source = node.attrib.pop(HREF).replace("\n", "")
+        source = node.attrib.pop(HREF).partition(",")[2]
+        file = io.BytesIO(base64.b64decode(source))
+        pixels = np.array(Image.open(file).convert("RGBA"))
         if not falling:
-            yield f"{self._start(node, FINE)} href='{source}'/>"
+            yield f"{self._start(node, FINE)} href='{_source(pixels)}'/>"
             return
-        for name, kind in (("on-light", source), ("on-dark", _turned(source))):
+        turned = pixels.copy()
+        turned[..., :3] = np.round(255 * dark(pixels[..., :3] / 255))
+        for name, seen in (("on-light", pixels), ("on-dark", turned)):
             node.set("class", name)
-            yield f"{self._start(node, FINE)} href='{kind}'/>"
+            yield f"{self._start(node, FINE)} href='{_source(seen)}'/>"
 
     def _text(self, node, decimals):
         """Write an element and what it holds, without white space."""
+        styles = {child.get("style", "opacity") for child in node}
+        if "style" not in node.attrib and len(styles) == 1:
+            # Written once for many points, unless they shine through.
+            (style,) = styles
+            if "opacity" not in style:
+                node.set("style", style)
+                for child in node:
+                    child.attrib.pop("style")
         # Letters are scaled; what they are made of counts in small units.
         inside = "".join(self._text(child, FINE) for child in node)
         start = self._start(node, decimals)
@@ -191,7 +204,7 @@ class Drawing:
                     lambda m: _cut(m[0], decimals),
                     value,
                 )
-            elif name == "style":
+            elif name in ("style", "fill", "stroke"):
                 value = self._style(value)
             elif name == "id":
                 value = f"@{value}"
@@ -304,7 +317,7 @@ def _document(fig):
             format="svg",
             metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")),
             transparent=True,
-            dpi=2 * fig.dpi,
+            dpi=1.5 * fig.dpi,
         )
     if engine:
         fig.set_layout_engine(engine)
@@ -313,6 +326,13 @@ def _document(fig):
 
 def _name(node):
     return node.tag.rpartition("}")[2]
+
+
+def _is_map(collection):
+    """Tell whether a collection is so many shapes that pixels weigh less."""
+    if isinstance(collection, ContourSet):
+        return collection.filled
+    return isinstance(collection, QuadMesh)
 
 
 def _falls(cmap):
@@ -342,11 +362,8 @@ def _path(path, decimals):
     return "".join(found)
 
 
-def _turned(source):
-    """Return the picture at an address with its colours for a dark page."""
-    file = io.BytesIO(base64.b64decode(source.removeprefix(PNG)))
-    pixels = np.array(Image.open(file).convert("RGBA"))
-    pixels[..., :3] = np.round(255 * dark(pixels[..., :3] / 255))
+def _source(pixels):
+    """Return the address of a picture that holds its pixels itself."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "png", optimize=True)
-    return PNG + base64.b64encode(file.getvalue()).decode()
+    Image.fromarray(pixels).save(file, "webp", lossless=True)
+    return WEBP + base64.b64encode(file.getvalue()).decode()

@@ -552,8 +552,9 @@ def test_report_names_the_chapter_and_the_cell(tmp_path):
 
 def test_cover_is_the_picture_that_its_chapter_stores():
     path = paths.CHAPTERS / f"{execute.COVER[0]}.ipynb"
-    picture = execute.cover(notebooks.read(path))
-    assert execute.COVER_COPY.read_bytes() == picture, rules.TO_MEND
+    picture = execute.cover(notebooks.read(path), "image/png")
+    copy = execute.COVER_COPIES["image/png"]
+    assert copy.read_bytes() == picture, rules.TO_MEND
 
 
 # --- nbval itself ---

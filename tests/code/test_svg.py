@@ -40,7 +40,7 @@ def pictures(text):
     found = {}
     for node in ElementTree.fromstring(text).iter():
         if node.tag.endswith("image"):
-            source = node.get("href").removeprefix(svg.PNG)
+            source = node.get("href").removeprefix(svg.WEBP)
             file = io.BytesIO(base64.b64decode(source))
             pixels = np.array(Image.open(file).convert("RGB"))
             found[node.get("class")] = pixels
@@ -161,3 +161,10 @@ def test_both_ends_of_a_map_of_two_colours_stand_out_in_the_dark(fig):
 def test_map_keeps_its_own_pixels_which_are_sharp_at_any_size(fig):
     assert len(heat(fig, "viridis")[None]) == 5
     assert "image-rendering:pixelated" in svg.picture(fig)
+
+
+def test_hatched_areas_follow_the_page_as_well(fig):
+    fig.subplots().bar([1], [1], color="#0067A5", hatch="//", edgecolor="1")
+    (pattern,) = re.findall("<pattern.*?</pattern>", svg.picture(fig))
+    assert "fill='var(--0067a5,#0067a5)'" in pattern
+    assert "stroke:var(--pst-color-background,#fff)" in pattern
