@@ -12,7 +12,9 @@ import io
 import itertools
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -24,6 +26,8 @@ from . import arguments, kernel, svg
 # Drawing a frame takes about a tenth of a second, and pages shall be light.
 MOST_FRAMES = 320
 MOST_BYTES = 500_000
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 PAGE = """\
 <div class="explorer" role="group" aria-label="{name}">
@@ -87,19 +91,22 @@ class Control:
         Numbers make a slider, strings a menu.
     start : float or str
         The value shown first, one of `values`.
-    form : str
-        Format specification for numbers, such as ``"+.1f"``.
+    form : str or callable
+        How numbers are written: a format specification such as ``"+.1f"``,
+        or a function that writes one, such as `fraction`.
 
     Examples
     --------
     >>> Control("bias b", [-1, 0, 1], start=0, form="+.1f").texts
     ('-1.0', '+0.0', '+1.0')
+    >>> Control("rate", [0.03125, 2], start=2, form=fraction).texts
+    ('1/32', '2')
     """
 
     label: str
     values: tuple
     start: object
-    form: str = "g"
+    form: str | Callable = "g"
 
     def __post_init__(self):
         values = np.asarray(self.values)
@@ -129,7 +136,53 @@ class Control:
         """The values as the reader sees them."""
         if self.is_menu:
             return self.values
+        if callable(self.form):
+            return tuple(map(self.form, self.values))
         return tuple(format(value, self.form) for value in self.values)
+
+
+def scientific(value):
+    """Return a number with two figures and a power of ten, for a sentence.
+
+    Parameters
+    ----------
+    value : float
+        A number, not 0.
+
+    Returns
+    -------
+    str
+        The number as a reader writes it.
+
+    Examples
+    --------
+    >>> scientific(2.2e-25)
+    '2.2 × 10⁻²⁵'
+    """
+    figures, power = f"{value:.1e}".split("e")
+    raised = str(int(power)).translate(RAISED)
+    return f"{figures} × 10{raised}"
+
+
+def fraction(value):
+    """Return a number as a fraction, for a sentence or a label.
+
+    Parameters
+    ----------
+    value : float
+        A number, such as a power of 2.
+
+    Returns
+    -------
+    str
+        The number as a reader writes it.
+
+    Examples
+    --------
+    >>> fraction(0.03125), fraction(8.0)
+    ('1/32', '8')
+    """
+    return str(Fraction(value))
 
 
 class Explorer:

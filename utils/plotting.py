@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 from IPython import get_ipython
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import FigureBase
 
 from . import arguments, kernel, svg
@@ -37,9 +38,32 @@ LOOKS = {
     },
 }
 
+# What a reader calls the functions, for figures that speak to readers.
+TITLES = {
+    "identity": "identity",
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "relu": "ReLU",
+    "leaky_relu": "Leaky ReLU",
+    "prelu": "PReLU",
+    "elu": "ELU",
+    "selu": "SELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "softplus": "softplus",
+    "mish": "Mish",
+    "hardswish": "Hardswish",
+    "relu6": "ReLU6",
+    "relu_squared": "squared ReLU",
+}
+
 # The states of a unit on given data, and its colour on maps; where "some" is
 # not one shade, it is a grey by the share of samples that the unit is on for.
 STATES = {"dead": "#C44E00", "some": "#B8B8B8", "always on": "#0067A5"}
+# For shares of 0, which are below its range, to 1, which are above it.
+SHARES = LinearSegmentedColormap.from_list(
+    "shares", ["0.92", "0.35"], N=9
+).with_extremes(under=STATES["dead"], over=STATES["always on"])
 
 STYLE = {
     "figure.figsize": (5.8, 3.3),
