@@ -139,6 +139,9 @@ class Drawing:
             for defs in [n for n in parent if _name(n) == "defs"]:
                 parent.remove(defs)
                 for node in defs:
+                    if _name(node) == "path":
+                        # A space has no outline, but must say so.
+                        node.attrib.setdefault("d", "")
                     if name := node.get("id"):
                         self.definitions[name] = self._text(node, FINE)
 
