@@ -4,7 +4,6 @@ import base64
 import subprocess
 import sys
 
-import nbformat
 import pytest
 from nbformat.v4 import (
     new_code_cell,
@@ -559,10 +558,10 @@ def test_cover_is_the_picture_that_its_chapter_stores():
 
 
 def test_cover_is_taken_from_a_run_in_both_forms():
-    cell = nbformat.v4.new_code_cell(id=execute.COVER[1])
+    cell = new_code_cell(id=execute.COVER[1])
     data = {"image/png": "UE5H", "image/svg+xml": "<svg />"}
-    cell.outputs = [nbformat.v4.new_output("display_data", data)]
-    nb = nbformat.v4.new_notebook(cells=[cell])
+    cell.outputs = [new_output("display_data", data)]
+    nb = new_notebook(cells=[cell])
     assert execute.cover(nb, "image/png") == b"PNG"
     assert execute.cover(nb, "image/svg+xml") == b"<svg />"
     assert set(execute.COVER_COPIES) == set(data)
