@@ -31,8 +31,13 @@ def pytest_collectstart(collector):
     if not isinstance(collector, IPyNbFile):
         return
     # `make execute` stores a table's text and not its HTML, so the HTML of a
-    # fresh run has nothing to be compared with.
-    collector.skip_compare += ("text/html", "text/latex", "text/markdown")
+    # fresh run has nothing to be compared with. So it is with figures as SVG.
+    collector.skip_compare += (
+        "image/svg+xml",
+        "text/html",
+        "text/latex",
+        "text/markdown",
+    )
     collect = collector.collect
 
     def by_id():

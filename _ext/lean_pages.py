@@ -1,4 +1,4 @@
-"""Let a page load little: one style sheet, one script, pictures in need.
+"""Let a page load little: one style sheet, one script.
 
 The theme and the extensions bring some thirty files a page. Here their style
 sheets become `_static/page.css` and their scripts `_static/page.js`, which
@@ -11,10 +11,7 @@ import shutil
 import time
 from pathlib import Path
 
-from docutils import nodes
-from PIL import Image
 from sphinx.errors import ExtensionError
-from sphinx.writers.html5 import HTML5Translator
 
 # In the order of the theme's pages: later rules win.
 STYLES = (
@@ -55,35 +52,13 @@ SOURCE_MAP = re.compile(r"(//|/\*)# sourceMappingURL=\S+( \*/)?")
 
 
 def setup(app):
-    """Bundle when the book is built; write pictures as they are needed."""
-    app.add_node(
-        nodes.image,
-        override=True,
-        html=(visit_image, HTML5Translator.depart_image),
-    )
+    """Bundle when the book is built."""
     # Browsers keep files by their address, and this is part of it.
     app.edition = os.environ.get("SOURCE_DATE_EPOCH", int(time.time()))
     app.connect("html-page-context", refuse_strangers, priority=999)
     # Before the site is packed.
     app.connect("build-finished", bundle, priority=800)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def visit_image(self, node):
-    """Write a picture with its size, and load it when the reader is near.
-
-    The first one is wanted at once; the size keeps the text where it is.
-    """
-    source = Path(self.builder.srcdir, node["uri"])
-    HTML5Translator.visit_image(self, node)
-    if source.suffix != ".png" or "://" in node["uri"]:
-        return
-    with Image.open(source) as picture:
-        width, height = picture.size
-    attributes = f'width="{width}" height="{height}"'
-    if node is not self.document.next_node(nodes.image):
-        attributes += ' loading="lazy"'
-    self.body[-1] = self.body[-1].replace("<img ", f"<img {attributes} ", 1)
 
 
 def refuse_strangers(app, pagename, templatename, context, doctree):

@@ -24,9 +24,12 @@ from classroom.handout import exercise
 from tools.notebooks import chapters, dumps, normalise, read, solutions
 from tools.paths import CHAPTERS, EXERCISES, ROOT, SOLUTIONS
 
-# The picture of README and landing page: a cell's output, and its copy.
+# The picture of README and landing page: a cell's output, and its copies.
 COVER = ("02_nonlinearity", "decision-boundaries")
-COVER_COPY = ROOT / "_static" / "cover.png"
+COVER_COPIES = {
+    "image/png": ROOT / "_static" / "cover.png",
+    "image/svg+xml": ROOT / "_static" / "cover.svg",
+}
 FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 
 
@@ -36,6 +39,11 @@ class ExecutionError(Exception):
 
 def execute(path):
     """Run the notebook at `path` in its folder; return it normalised."""
+    return normalise(run(path))
+
+
+def run(path):
+    """Run the notebook at `path` in its folder; return it with all outputs."""
     path = Path(path)
     nb = read(path)
     at = {"cell": "none"}
@@ -62,7 +70,7 @@ def execute(path):
                     f"{path.name}, cell {cell.id}: wrote to stderr, which is "
                     f"not stored:\n{output.text}"
                 )
-    return normalise(nb)
+    return nb
 
 
 def plain(traceback):
@@ -70,21 +78,25 @@ def plain(traceback):
     return re.sub(r"\x1b\[[0-9;]*m", "", traceback)
 
 
-def cover(nb):
-    """Return the book's cover picture, from the notebook that draws it."""
+def cover(nb, kind):
+    """Return the book's cover, from the notebook that draws it."""
     cell = next(cell for cell in nb.cells if cell.id == COVER[1])
-    pictures = [o.data["image/png"] for o in cell.outputs if "data" in o]
-    return base64.b64decode(pictures[0])
+    pictures = [o.data[kind] for o in cell.outputs if "data" in o]
+    if kind == "image/png":
+        return base64.b64decode(pictures[0])
+    return pictures[0].encode()
 
 
 def store(paths):
     """Run the notebooks and write them, with what is made from them."""
     for path in paths:
         start = time.perf_counter()
-        nb = execute(path)
+        ran = run(path)
+        nb = normalise(ran)
         path.write_text(dumps(nb), encoding="utf-8")
         if path.stem == COVER[0] and path.parent == CHAPTERS:
-            COVER_COPY.write_bytes(cover(nb))
+            for kind, copy in COVER_COPIES.items():
+                copy.write_bytes(cover(ran, kind))
         if path.parent == SOLUTIONS:
             made = dumps(exercise(nb))
             (EXERCISES / path.name).write_text(made, encoding="utf-8")

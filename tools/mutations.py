@@ -413,8 +413,8 @@ MUTATIONS = [
     built(
         "picture out of shape",
         "_static/book.css",
-        ".bd-content img { height: auto; }",
-        ".bd-content img { height: 300px; }",
+        'svg[role="img"] { height: auto;',
+        'svg[role="img"] { height: 300px;',
         "test_browser.py -k 'fits_any_screen and 01_definition'",
         "a picture is stretched",
         CSS,
@@ -447,13 +447,27 @@ MUTATIONS = [
         "test_nothing_moves_for_those_who_ask_for_it",
         CSS,
     ),
-    built(
+    page(
         "white slab in the dark",
-        "_static/book.css",
-        "filter: invert(0.93) hue-rotate(180deg)",
-        "filter: none",
+        FIRST,
+        "<style>.explorer-frame { background: white; }</style>",
         "test_figures.py -k 'legible and 01'",
         "dark: its background is",
+    ),
+    page(
+        "dark text in the dark",
+        FIRST,
+        "<style>article figure svg { color: black; }</style>",
+        "test_figures.py -k 'legible and 01'",
+        "dark: the text below has the contrast",
+    ),
+    built(
+        "map that is turned over",
+        "_static/book.css",
+        'html[data-theme="dark"] .on-light',
+        'html[data-theme="dark"] .on-paper',
+        "test_figures.py -k 'more_is_brighter and 07'",
+        "more is not brighter",
         CSS,
     ),
     built(

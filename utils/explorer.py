@@ -1,9 +1,9 @@
 """The book's interactive figure: one call, three renderings.
 
 A live kernel shows widgets and draws anew at each move. Where a program runs
-the notebook, as for an HTML page, all frames are drawn in advance, under
-native controls that need no kernel and no network. Everything else, such as a
-PDF, shows the first frame.
+the notebook, as for an HTML page, all frames are drawn in advance, as SVG that
+takes the page's colours, under native controls that need no kernel and no
+network. Everything else, such as a PDF, shows the first frame.
 """
 
 import base64
@@ -11,22 +11,27 @@ import html
 import io
 import itertools
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
-from . import arguments, kernel
+from . import arguments, kernel, svg
 
-MOST_FRAMES = 60
+# Drawing a frame takes about a tenth of a second, and pages shall be light.
+MOST_FRAMES = 320
 MOST_BYTES = 500_000
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 PAGE = """\
 <div class="explorer" role="group" aria-label="{name}">
-<img class="explorer-frame" src="{first}" width="{width}" height="{height}" \
-alt="{alt}">
+{first}
 <p class="explorer-readout" aria-live="polite">{readout}</p>
 <div class="explorer-controls" hidden>
 {controls}
@@ -52,7 +57,6 @@ SCRIPT = """
   const data = JSON.parse(root.querySelector("script[type]").textContent);
   const controls = [...root.querySelectorAll("input, select")];
   const picture = root.querySelector(".explorer-frame");
-  const frames = data.frames.map(src => Object.assign(new Image(), { src }));
   const show = () => {
     const positions = controls.map(control =>
       control.selectedIndex ?? Number(control.value));
@@ -65,13 +69,11 @@ SCRIPT = """
       control.parentElement.querySelector(".explorer-value").textContent =
         value;
     });
-    picture.src = frames[frame].src;
+    picture.lastElementChild.innerHTML =
+      data.frames[frame].map(number => data.elements[number]).join("");
     root.querySelector(".explorer-readout").textContent = data.readouts[frame];
   };
   controls.forEach(control => control.addEventListener("input", show));
-  // Unpack the pictures when a hand comes near, not when it moves.
-  ["pointerenter", "focusin"].forEach(event => root.addEventListener(
-    event, () => frames.forEach(image => image.decode()), { once: true }));
   root.querySelector(".explorer-controls").hidden = false;
 })(document.currentScript.parentElement);
 """
@@ -89,19 +91,22 @@ class Control:
         Numbers make a slider, strings a menu.
     start : float or str
         The value shown first, one of `values`.
-    form : str
-        Format specification for numbers, such as ``"+.1f"``.
+    form : str or callable
+        How numbers are written: a format specification such as ``"+.1f"``,
+        or a function that writes one, such as `fraction`.
 
     Examples
     --------
     >>> Control("bias b", [-1, 0, 1], start=0, form="+.1f").texts
     ('-1.0', '+0.0', '+1.0')
+    >>> Control("rate", [0.03125, 2], start=2, form=fraction).texts
+    ('1/32', '2')
     """
 
     label: str
     values: tuple
     start: object
-    form: str = "g"
+    form: str | Callable = "g"
 
     def __post_init__(self):
         values = np.asarray(self.values)
@@ -131,7 +136,53 @@ class Control:
         """The values as the reader sees them."""
         if self.is_menu:
             return self.values
+        if callable(self.form):
+            return tuple(map(self.form, self.values))
         return tuple(format(value, self.form) for value in self.values)
+
+
+def scientific(value):
+    """Return a number with two figures and a power of ten, for a sentence.
+
+    Parameters
+    ----------
+    value : float
+        A number, not 0.
+
+    Returns
+    -------
+    str
+        The number as a reader writes it.
+
+    Examples
+    --------
+    >>> scientific(2.2e-25)
+    '2.2 × 10⁻²⁵'
+    """
+    figures, power = f"{value:.1e}".split("e")
+    raised = str(int(power)).translate(RAISED)
+    return f"{figures} × 10{raised}"
+
+
+def fraction(value):
+    """Return a number as a fraction, for a sentence or a label.
+
+    Parameters
+    ----------
+    value : float
+        A number, such as a power of 2.
+
+    Returns
+    -------
+    str
+        The number as a reader writes it.
+
+    Examples
+    --------
+    >>> fraction(0.03125), fraction(8.0)
+    ('1/32', '8')
+    """
+    return str(Fraction(value))
 
 
 class Explorer:
@@ -153,7 +204,7 @@ class Explorer:
     Raises
     ------
     ValueError
-        If there are no or more than two controls, more than 60 frames, or
+        If there are no or more than two controls, more than 320 frames, or
         more than 500 kB of frames.
 
     Examples
@@ -186,7 +237,7 @@ class Explorer:
         self._start = {name: c.start for name, c in controls.items()}
 
     def __repr__(self):
-        return self._text(self._frame(self._start)[1])
+        return self._text(self._frame(self._start, lambda fig: None)[1])
 
     def _text(self, readout):
         names = " and ".join(
@@ -195,33 +246,20 @@ class Explorer:
         )
         return f"Explorer of {names}: {readout}"
 
-    def _frame(self, values, form="webp"):
-        """Draw one frame; return its encoded bytes, sentence and size."""
+    def _frame(self, values, use):
+        """Draw one frame; return what `use` makes of it, and its sentence."""
         fig = plt.figure(figsize=self.figsize)
         try:
             readout = self.draw(fig, **values)
-            fig.canvas.draw()
-            picture = Image.fromarray(np.asarray(fig.canvas.buffer_rgba()))
+            arguments.instance(
+                "what draw returns",
+                readout,
+                str,
+                "one sentence about the drawing, such as 'The slope is 2.'",
+            )
+            return use(fig), readout
         finally:
             plt.close(fig)
-        arguments.instance(
-            "what draw returns",
-            readout,
-            str,
-            "one sentence about the drawing, such as 'The slope is 2.'",
-        )
-        picture = picture.convert("RGB").quantize(48, dither=Image.Dither.NONE)
-        file = io.BytesIO()
-        if form == "webp":
-            picture.convert("RGB").save(file, "webp", lossless=True)
-        else:
-            picture.save(file, "png", optimize=True)
-        return file.getvalue(), readout, picture.size
-
-    def _frames(self):
-        grid = itertools.product(*(c.values for c in self.controls.values()))
-        for values in grid:
-            yield self._frame(dict(zip(self.controls, values)))
 
     # Not _repr_html_, which IPython calls whether the page is wanted or not.
     def page(self):
@@ -237,50 +275,67 @@ class Explorer:
         ValueError
             If the frames take more than 500 kB.
         """
-        frames, readouts, sizes = zip(*self._frames())
-        sources = [
-            "data:image/webp;base64," + base64.b64encode(frame).decode()
-            for frame in frames
-        ]
-        weight = sum(map(len, sources))
-        if weight > MOST_BYTES:
-            raise ValueError(
-                f"the frames take {weight} bytes, at most {MOST_BYTES} are "
-                "wanted: take fewer values or a smaller figsize"
-            )
+        drawing, frames, readouts = svg.Drawing(), [], []
+        for values in itertools.product(
+            *(control.values for control in self.controls.values())
+        ):
+            chosen = dict(zip(self.controls, values))
+            elements, readout = self._frame(chosen, drawing.add)
+            frames.append(elements)
+            readouts.append(readout)
         first = 0
         for control in self.controls.values():
             place = control.values.index(control.start)
             first = first * len(control.values) + place
-        data = {
-            "frames": sources,
-            "readouts": readouts,
-            "values": [c.texts for c in self.controls.values()],
-        }
-        width, height = sizes[first]
+        # What several frames show is written once.
+        numbers = {}
+        for element in itertools.chain.from_iterable(frames):
+            numbers.setdefault(element, len(numbers))
+        attributes = (
+            ' class="explorer-frame" role="img" '
+            f'aria-label="{html.escape(self.alt)}"'
+        )
+        picture, *elements = svg.own_names(
+            [drawing.svg(frames[first], attributes), *numbers]
+        )
+        data = json.dumps(
+            {
+                "elements": elements,
+                "frames": [[numbers[e] for e in frame] for frame in frames],
+                "readouts": readouts,
+                "values": [c.texts for c in self.controls.values()],
+            },
+            separators=(",", ":"),
+            ensure_ascii=False,
+        )
+        if len(data) > MOST_BYTES:
+            raise ValueError(
+                f"the frames take {len(data)} bytes, at most {MOST_BYTES} are "
+                "wanted: take fewer values or draw fewer points"
+            )
         labels = [c.label for c in self.controls.values()]
         return PAGE.format(
             name=html.escape("Explorer: " + " and ".join(labels)),
-            first=sources[first],
-            width=width,
-            height=height,
-            alt=html.escape(self.alt),
+            first=picture,
             readout=html.escape(readouts[first]),
             controls="\n".join(map(_page_control, self.controls.values())),
-            data=json.dumps(data).replace("<", "\\u003c"),
+            data=re.sub("<(?=[/!])", r"\\u003c", data),
             script=SCRIPT,
         )
 
     def _widget(self):
         """Make live controls; moving one draws again."""
-        picture = ipywidgets.Image(format="png", layout={"max_width": "100%"})
+        inches = self.figsize or plt.rcParams["figure.figsize"]
+        width = inches[0] * plt.rcParams["figure.dpi"]
+        picture = ipywidgets.Image(
+            format="png", layout={"width": f"{width:g}px", "max_width": "100%"}
+        )
         readout = ipywidgets.Label()
         controls = {n: _live(c) for n, c in self.controls.items()}
 
         def show(change=None):
             values = {name: c.value for name, c in controls.items()}
-            picture.value, readout.value, size = self._frame(values, "png")
-            picture.layout.width = f"{size[0]}px"
+            picture.value, readout.value = self._frame(values, _png)
 
         for control in controls.values():
             control.observe(show, names="value")
@@ -299,6 +354,16 @@ class Explorer:
         if not kernel.person_watches():
             bundle["text/html"] = self.page()
         return bundle
+
+
+def _png(fig):
+    """Return a figure as the bytes of a PNG file."""
+    fig.canvas.draw()
+    picture = Image.fromarray(np.asarray(fig.canvas.buffer_rgba()))
+    picture = picture.convert("RGB").quantize(48, dither=Image.Dither.NONE)
+    file = io.BytesIO()
+    picture.save(file, "png", optimize=True)
+    return file.getvalue()
 
 
 def _live(control):

@@ -1414,7 +1414,7 @@ class View {
       this.map = { stride, drawn: 0, shades: Uint32Array.from({ length: 256 },
         (_, v) => v === 0 ? pack(colours.dead) : v === 255
           ? pack(colours.always) : (pack(colours.some) & 0xffffff |
-            Math.round(255 - 0.75 * v) << 24) >>> 0) };
+            Math.round(64 + 0.75 * v) << 24) >>> 0) };
     }
     const { shades } = this.map, brush = strip.getContext("2d");
     for (let x = Math.max(0, this.map.drawn - 1); x < columns.length; x++)

@@ -1,8 +1,11 @@
 """The book's one look: colours, style, and small helpers that take an axes."""
 
 import matplotlib.pyplot as plt
+from IPython import get_ipython
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import FigureBase
 
-from . import arguments
+from . import arguments, kernel, svg
 
 # Dark enough for white paper, far apart for colour-blind readers (after
 # Okabe and Ito), and told apart by line style as well.
@@ -35,8 +38,32 @@ LOOKS = {
     },
 }
 
-# Of a unit, over the points of a data set: off for all, on for some, for all.
+# What a reader calls the functions, for figures that speak to readers.
+TITLES = {
+    "identity": "identity",
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "relu": "ReLU",
+    "leaky_relu": "Leaky ReLU",
+    "prelu": "PReLU",
+    "elu": "ELU",
+    "selu": "SELU",
+    "gelu": "GELU",
+    "silu": "SiLU",
+    "softplus": "softplus",
+    "mish": "Mish",
+    "hardswish": "Hardswish",
+    "relu6": "ReLU6",
+    "relu_squared": "squared ReLU",
+}
+
+# The states of a unit on given data, and its colour on maps; where "some" is
+# not one shade, it is a grey by the share of samples that the unit is on for.
 STATES = {"dead": "#C44E00", "some": "#B8B8B8", "always on": "#0067A5"}
+# For shares of 0, which are below its range, to 1, which are above it.
+SHARES = LinearSegmentedColormap.from_list(
+    "shares", ["0.92", "0.35"], N=9
+).with_extremes(under=STATES["dead"], over=STATES["always on"])
 
 STYLE = {
     "figure.figsize": (5.8, 3.3),
@@ -52,12 +79,22 @@ STYLE = {
     "lines.markersize": 5,
     "legend.frameon": False,
     "font.size": 11,
+    # A map's own pixels, which SVG shows sharp at any size.
+    "image.interpolation": "none",
 }
 
 
 def use_style():
-    """Give every later figure of the session the book's look."""
+    """Give every later figure of the session the book's look.
+
+    Where a program runs the notebook, such as the book's build, a figure is
+    shown as SVG as well (`utils.svg`).
+    """
     plt.rcParams.update(STYLE)
+    if shell := get_ipython():
+        formatter = shell.display_formatter.formatters["image/svg+xml"]
+        # What is set for Figure itself is lost when the first cell has run.
+        formatter.for_type(FigureBase, _for_a_page)
 
 
 def look(name, *parts):
@@ -87,3 +124,8 @@ def look(name, *parts):
     """
     found = arguments.choice("name", name, LOOKS)
     return {part: found[part] for part in parts or ("color", "linestyle")}
+
+
+def _for_a_page(fig):
+    """Return a figure as SVG, or None where a person looks at it."""
+    return None if kernel.person_watches() else svg.picture(fig)

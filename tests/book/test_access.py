@@ -98,9 +98,9 @@ def empty_words(texts):
 
 def test_pictures_say_what_they_show(site):
     texts = [
-        image.get("alt", "")
-        for name in pages_holding("<img")
-        for image in soup(site / name).article.find_all("img")
+        image.get("alt", image.get("aria-label", ""))
+        for name in PAGES
+        for image in soup(site / name).article.select("img, svg[role=img]")
     ]
     assert texts
     assert list(empty_words(texts)) == []
@@ -312,9 +312,10 @@ CUT = r"""() => {
         !node.matches("[tabindex], .bd-sidebar-secondary") &&
         !node.querySelector("[tabindex], a, button"))
       found.push("no key scrolls " + node.outerHTML.slice(0, 120));
-    const own = node.matches("img, input, select, button") ||
+    const own = node.matches(
+      "img, svg[role=img], input, select, button") ||
       [...node.childNodes].some(n => n.nodeType === 3 && n.data.trim());
-    if (!own || node.closest(".visually-hidden, svg, math"
+    if (!own || node.closest(".visually-hidden, svg:not([role=img]), math"
         + ", .bd-sidebar-secondary, .sr-only, .definition, .headerlink")
         || !node.checkVisibility({ visibilityProperty: true,
                                    opacityProperty: true })) continue;

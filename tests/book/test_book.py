@@ -19,7 +19,8 @@ from tools.math_font import FONT
 from tools.notebooks import chapters, read, solutions, tags
 from tools.page_loads import TABLE as PAGE_LOADS
 from tools.page_loads import label, names
-from tools.paths import ROOT
+from tools.paths import HTML, ROOT
+from utils.explorer import MOST_BYTES, MOST_FRAMES
 
 NAMES = names()
 EVERY_PAGE = [*NAMES, "genindex", "search"]
@@ -152,15 +153,32 @@ def test_sidebar_has_parts_with_names(documents):
         assert opened.startswith(arrow["aria-label"])
 
 
+def start(figure, data):
+    """Return the number of the frame that an explorer's controls start at."""
+    at = 0
+    for control, values in zip(
+        figure.find_all(["input", "select"]), data["values"]
+    ):
+        chosen = control.find("option", selected=True)
+        place = values.index(chosen.string) if chosen else control["value"]
+        at = at * len(values) + int(place)
+    return at
+
+
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
 def test_explorers_are_complete_and_light(documents, path):
+    text = (HTML / f"chapters/{path.stem}.html").read_text("utf-8")
     for figure in documents[f"chapters/{path.stem}"].select(".explorer"):
         data = json.loads(figure.find("script", type=True).string)
         count = len(data["frames"])
-        assert 2 <= count <= 60
+        assert 2 <= count <= MOST_FRAMES
         assert count == len(data["readouts"])
-        assert sum(map(len, data["frames"])) <= 500_000
-        assert figure.img["src"] in data["frames"]
+        assert len(str(data)) < 1.1 * MOST_BYTES
+        shown = [
+            "".join(data["elements"][number] for number in frame)
+            for frame in data["frames"]
+        ]
+        assert f"<g>{shown[start(figure, data)]}</g></svg>" in text
         for control in figure.find_all(["input", "select"]):
             assert control.find_parent("label").span.get_text().strip()
 

@@ -1,20 +1,20 @@
 """Figures as they are rendered: legible on light and dark pages, no slab."""
 
-import base64
 import io
 import re
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from tests.book.looking import SHOW_THEME, THEMES, open_page, pages_holding
 from tools.notebooks import chapters, read
+from utils import svg
 from utils.plotting import LOOKS, STYLE
 
-FIGURES = ".cell_output img, img.turn-in-dark"
+FIGURES = "article svg[role=img]"
 ROOM = 4
 TEXT, LINE = 4.5, 3
 # Not lines: white edges, and pale bands that lie behind lines.
@@ -46,8 +46,7 @@ def contrast(colours, ground):
 def photograph(page, picture):
     """Return the pixels of a picture and of a little page around it."""
     picture.evaluate(
-        "node => { node.scrollIntoView({block: 'center', behavior: 'instant'"
-        "}); return node.decode(); }"
+        "node => node.scrollIntoView({block: 'center', behavior: 'instant'})"
     )
     box = picture.bounding_box()
     clip = {
@@ -91,7 +90,7 @@ def faults(pixels):
     return found
 
 
-@pytest.mark.parametrize("name", pages_holding("<img"))
+@pytest.mark.parametrize("name", pages_holding('role="img"'))
 def test_figures_are_legible_and_lie_on_the_page(browser, site, name):
     page = open_page(browser, (site / name).as_uri())
     found = []
@@ -124,25 +123,30 @@ def colours():
 SIDE = 10
 
 
-def test_lines_stand_out_from_the_page(browser, site):
-    row = Image.new("RGB", (SIDE * 2 * len(colours()), SIDE), "white")
+def row():
+    """Return an SVG picture of all colours, with gaps between them."""
+    count = len(colours())
+    fig = plt.figure(figsize=(2 * count * SIDE / 100, SIDE / 100), dpi=100)
     for place, colour in enumerate(colours()):
-        row.paste(
-            to_hex(colour), (2 * place * SIDE, 0, (2 * place + 1) * SIDE, SIDE)
+        fig.add_artist(
+            Rectangle((place / count, 0), 0.5 / count, 1, color=colour, lw=0)
         )
-    file = io.BytesIO()
-    row.save(file, "png")
+    picture = svg.picture(fig)
+    plt.close(fig)
+    return picture.replace("<svg ", '<svg id="row" ')
+
+
+def test_lines_stand_out_from_the_page(browser, site):
     page = open_page(
         browser, (site / "chapters/01_definition.html").as_uri(), width=1920
     )
     page.evaluate(
-        """source => {
+        """picture => {
           const box = document.createElement("div");
-          box.className = "cell_output";
-          box.innerHTML = `<img id="row" src=${source}>`;
-          document.querySelector("article").prepend(box);
+          box.innerHTML = picture;
+          document.querySelector("main").replaceChildren(box);
         }""",
-        "data:image/png;base64," + base64.b64encode(file.getvalue()).decode(),
+        row(),
     )
     found = []
     for theme in THEMES:
@@ -150,6 +154,7 @@ def test_lines_stand_out_from_the_page(browser, site):
         pixels = photograph(page, page.locator("#row"))
         seen = pixels[ROOM + SIDE // 2, ROOM + SIDE // 2 :: 2 * SIDE]
         ratios = contrast(seen, pixels[0, 0])
+        assert len(ratios) >= len(colours())
         found += [
             f"{colour} has the contrast {ratio:.2f} on the {theme} page"
             for colour, ratio in zip(colours(), ratios)
@@ -157,6 +162,45 @@ def test_lines_stand_out_from_the_page(browser, site):
         ]
     page.context.close()
     assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("name", pages_holding('role="img"'))
+def test_figures_are_sharp_and_nothing_is_turned_over(browser, site, name):
+    page = open_page(browser, (site / name).as_uri(), "dark")
+    pixels = page.locator(".cell_output img, figure img").count()
+    filters = page.evaluate(
+        """() => [...document.querySelectorAll("article *")]
+          .map(node => getComputedStyle(node))
+          .filter(style => style.filter !== "none"
+            || style.mixBlendMode !== "normal").length"""
+    )
+    page.context.close()
+    assert pixels == 0, "a figure is a picture of pixels"
+    assert filters == 0, "a figure's colours are turned over as a whole"
+
+
+MAPS = """() => [...document.querySelectorAll("article image")].map(
+  image => [image.getAttribute("class"), image.checkVisibility()])"""
+
+
+@pytest.mark.parametrize("name", pages_holding("class='on-dark'"))
+def test_on_maps_more_is_brighter_on_the_dark_page(browser, site, name):
+    page = open_page(browser, (site / name).as_uri())
+    for theme in THEMES:
+        page.evaluate(SHOW_THEME, theme)
+        for kind, visible in page.evaluate(MAPS):
+            wanted = kind in (None, f"on-{theme}")
+            assert visible == wanted, f"more is not brighter, {theme}"
+    page.context.close()
+
+
+def test_paper_is_light(browser, site):
+    page = open_page(browser, (site / "index.html").as_uri(), "dark")
+    page.goto((site / "chapters/index.html").as_uri())
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    shown = {kind for kind, visible in page.evaluate(MAPS) if visible}
+    page.context.close()
+    assert shown == {"on-light"}
 
 
 def drawn(text="black", ground="white"):

@@ -75,7 +75,8 @@ def test_paper_shows_what_is_folded_and_no_controls(
 
 
 WIDE = """() => [...document.querySelectorAll("article *")]
-  .filter(node => node.checkVisibility() && !node.closest("svg, math"))
+  .filter(node => node.checkVisibility()
+    && (!node.closest("svg, math") || node.matches("svg[role=img]")))
   .filter(node => node.getBoundingClientRect().right > innerWidth + 1
     || node.scrollWidth > node.clientWidth + 1 && node.clientWidth
        && getComputedStyle(node).overflowX !== "visible")

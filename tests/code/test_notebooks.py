@@ -567,8 +567,19 @@ def test_report_names_the_chapter_and_the_cell(tmp_path):
 
 def test_cover_is_the_picture_that_its_chapter_stores():
     path = paths.CHAPTERS / f"{execute.COVER[0]}.ipynb"
-    picture = execute.cover(notebooks.read(path))
-    assert execute.COVER_COPY.read_bytes() == picture, rules.TO_MEND
+    picture = execute.cover(notebooks.read(path), "image/png")
+    copy = execute.COVER_COPIES["image/png"]
+    assert copy.read_bytes() == picture, rules.TO_MEND
+
+
+def test_cover_is_taken_from_a_run_in_both_forms():
+    cell = new_code_cell(id=execute.COVER[1])
+    data = {"image/png": "UE5H", "image/svg+xml": "<svg />"}
+    cell.outputs = [new_output("display_data", data)]
+    nb = new_notebook(cells=[cell])
+    assert execute.cover(nb, "image/png") == b"PNG"
+    assert execute.cover(nb, "image/svg+xml") == b"<svg />"
+    assert set(execute.COVER_COPIES) == set(data)
 
 
 # --- nbval itself ---

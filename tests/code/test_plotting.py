@@ -3,10 +3,13 @@
 import itertools
 
 import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import Normalize, to_hex, to_rgb
+from nbclient import NotebookClient
 
-from utils import plotting
+from utils import plotting, svg
 from utils.activations import ACTIVATIONS
 
 
@@ -46,3 +49,46 @@ def test_style_is_made_of_settings_matplotlib_knows():
     with plt.rc_context():
         plotting.use_style()
         assert plt.rcParams["axes.grid"]
+
+
+CELL = """\
+import matplotlib.pyplot as plt
+from utils import plotting
+plotting.use_style()
+fig, ax = plt.subplots()
+ax.set(xlabel="input x")
+plt.show()"""
+
+
+def test_a_program_gets_figures_as_svg_too_and_a_person_does_not():
+    cells = [nbformat.v4.new_code_cell(CELL) for _ in range(2)]
+    book = nbformat.v4.new_notebook(cells=cells)
+    client = NotebookClient(book, timeout=60, store_widget_state=False)
+    with client.setup_kernel():
+        client.execute_cell(cells[0], 0)
+        # As JupyterLab does for a person.
+        client.kc.allow_stdin = True
+        client.execute_cell(cells[1], 1)
+    program, person = (cell.outputs[-1].data for cell in cells)
+    assert set(program) == {"image/png", "image/svg+xml", "text/plain"}
+    assert program["image/svg+xml"].startswith("<svg ")
+    assert set(person) == {"image/png", "text/plain"}
+    assert program["text/plain"] == person["text/plain"]
+
+
+def test_map_of_states_shows_the_dead_and_the_always_on_in_their_colours():
+    shares = np.array([0.0, 1e-6, 0.5, 1 - 1e-6, 1.0])
+    norm = Normalize(1e-9, 1 - 1e-9)
+    dead, few, half, most, always = plotting.SHARES(norm(shares))
+    assert to_hex(dead) == plotting.STATES["dead"].lower()
+    assert to_hex(always) == plotting.STATES["always on"].lower()
+    for grey in (few, half, most):
+        assert len(set(grey[:3])) == 1
+    assert few[0] > half[0] > most[0]
+
+
+def test_states_differ_on_both_kinds_of_page():
+    colours = np.array([to_rgb(c) for c in plotting.STATES.values()])
+    for kind in (colours, svg.dark(colours)):
+        for a, b in itertools.combinations(kind, 2):
+            assert np.abs(a - b).max() > 0.3
