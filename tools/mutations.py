@@ -28,6 +28,7 @@ FAQ = "_build/html/chapters/faq.html"
 FIRST = "_build/html/chapters/01_definition.html"
 CHAPTER = "_build/html/chapters/07_dying_relu.html"
 CSS = "_build/html/_static/page.css"
+LAB = "_build/html/chapters/lab.html"
 LEFT_OUT = (".git", ".venv*", "__pycache__", ".*_cache", "*.egg-info")
 DIGIT = (
     f"{PYTEST} chapters/01_definition.ipynb --nbval "
@@ -478,6 +479,33 @@ MUTATIONS = [
         "test_print.py -k 'folded and solutions'",
         "not A4",
         CSS,
+    ),
+    # --- the live lab ---
+    Mutation(
+        "lab trains otherwise",
+        "utils/lab.js",
+        "mean[i] = 0.9 * mean[i]",
+        "mean[i] = 0.8 * mean[i]",
+        f"{PYTEST} tests/book/test_live_lab.py -k 'kind and momentum'",
+        "< 1e-09",
+    ),
+    built(
+        "lab talks at every step",
+        "utils/lab.js",
+        "now - this.spoken > 5000",
+        "now - this.spoken > 5",
+        "test_live_lab.py -k read_aloud",
+        "<= 4",
+        LAB,
+    ),
+    built(
+        "lab goes on unseen",
+        "utils/lab.js",
+        "this.visible = isIntersecting",
+        "this.visible = true",
+        "test_live_lab.py -k out_of_sight",
+        "page.evaluate(run) == before",
+        LAB,
     ),
     # --- JupyterLab ---
     Mutation(

@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from PIL import Image
 from torch import nn
 
-from utils import data, kernel, lab, networks
+from utils import data, kernel, lab, networks, plotting
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -357,3 +357,9 @@ def test_text_of_the_digits_is_the_digits():
         (pixels - pixels.mean(axis=0)) / deviation, digits.x_train
     )
     assert [int(row[64]) for row in rows] == digits.y_train.tolist()
+
+
+def test_states_of_a_unit_have_the_books_colours():
+    for state, color in plotting.STATES.items():
+        name = state.split()[0]
+        assert f"--lab-{name}: {color.lower()};" in lab.TEXT
