@@ -1130,7 +1130,8 @@ class View {
   }
   tell(aloud) {
     const now = performance.now();
-    if (!aloud && now - this.told < 120) return;
+    // Before the first look at the samples there is nothing to tell.
+    if (!aloud && (now - this.told < 120 || !this.run.losses.length)) return;
     this.told = now;
     const sentence = this.remark + this.sentence();
     this.$(".lab-readout").textContent = sentence;
