@@ -650,7 +650,8 @@ function control(name) {
 const PANELS = {
   answer: `<figure><canvas class="lab-answer" role="img"></canvas>
 <figcaption></figcaption></figure>`,
-  loss: `<figure><svg class="lab-loss" role="img" viewBox="0 0 300 300"></svg>
+  loss: `<figure><svg class="lab-loss" role="img" width="300" height="300"
+viewBox="0 0 300 300"></svg>
 <figcaption>Loss on all points, after each step</figcaption></figure>`,
   unit: `<figure><canvas class="lab-unit" role="img"></canvas>
 <figcaption><span class="lab-pick"><label>layer <input type="number"
@@ -777,8 +778,8 @@ const STYLE = `
     minmax(0, 10fr) minmax(0, 11fr); align-items: start; }
   .lab-units:has(table) .lab-map { margin-top: 2.8rem; }
   .lab-units:has(canvas) tbody tr { height: var(--lab-row); } }
-@media print { .lab-presets, .lab-actions, .lab form, .lab summary, .lab-pick {
-  display: none; } }`;
+@media print { .lab-presets, .lab-actions, .lab form, .lab summary, .lab-pick,
+  .lab-aloud { display: none; } }`;
 
 const rgb = hex => [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16));
 const css = color => `rgb(${color.map(Math.round)})`;
@@ -1182,12 +1183,14 @@ class View {
   }
 
   draw(fresh) {
-    if (!this.colours) this.measure();
-    if (fresh) {
-      const kind = this.run.data.pixels ? "Digits"
-        : this.picture?.plane ? "Plane" : "Curve";
-      if (this.picture || kind === "Digits") this[`draw${kind}`]();
+    if (!this.colours) {
+      this.measure();
+      fresh = true;
     }
+    const { pixels } = this.run.data;
+    if (fresh && (pixels ? this.run.losses.length : this.picture))
+      this[pixels ? "drawDigits" : this.picture.plane ? "drawPlane"
+        : "drawCurve"]();
     if (this.has("map")) this.drawMap();
     this.tell(false);
   }
@@ -1210,7 +1213,6 @@ class View {
     }
     this.ratio = ratio;
     this.points = this.map = null;
-    this.stale = true;
   }
   pen(selector) {
     const canvas = this.$(selector);

@@ -150,6 +150,8 @@ class Drawing:
         for child in node:
             falls = falling or child.get("id") == FALLING
             child.attrib.pop("id", None)
+            if _name(child) == "path" and not child.get("d"):
+                continue  # A line without points.
             if _name(child) == "image":
                 yield from self._image(child, falls)
             elif _name(child) == "g" and not child.attrib:

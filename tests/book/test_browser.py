@@ -283,6 +283,8 @@ def test_quiz_answers_explain_themselves(browser, server):
     answers = page.locator("article details:not([class])").all()
     for number, answer in enumerate(answers):
         summary = answer.locator("summary")
+        if summary.inner_text() == "What came out":
+            continue  # That is of a lab.
         explanation = answer.locator("p").first
         assert not explanation.is_visible()
         summary.focus()

@@ -334,8 +334,9 @@ def test_copied_python_is_what_python_writes(browser, server):
     page.check("form [name=batch_norm]")
     page.fill("form [name=steps]", "77")
     page.click("[data-do=copyPython]")
+    changed = {"weight_init": 2.0, "batch_norm": True, "steps": 77}
     assert page.inner_text(".lab-copied").strip() == (
-        lab.Lab(weight_init=2.0, batch_norm=True, steps=77).python().strip()
+        lab.Lab(**lab.PRESETS["spirals"].settings | changed).python()
     )
     page.context.close()
 
