@@ -547,8 +547,8 @@ const NAMES = {
 // Off means without gradient for these, and a bend at 0 for the latter.
 const DYING = ["relu", "relu6", "relu_squared"];
 const BENT = ["relu", "leaky_relu", "prelu", "relu6", "elu", "selu"];
-const SPEEDS = { 2: "2 steps a second", 10: "10 steps a second",
-                 60: "60 steps a second", Infinity: "as fast as it can" };
+const SPEEDS = { ...Object.fromEntries([2, 10, 60].map(
+  steps => [steps, `${steps} steps a second`])), Infinity: "full speed" };
 
 const count = (from, to) =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -596,10 +596,10 @@ function short(value) {
 export function checked(settings) {
   for (const [name, value] of Object.entries(settings)) {
     const { menu, slider, number, tick } = CONTROLS[name] ?? {};
-    const free = ["bias_init", "weight_init"].includes(name) &&
-      Number.isFinite(value) && (name === "bias_init" || value > 0);
-    const fits = free || tick && typeof value === "boolean" ||
-      name === "learning_rate" && value > 0 && value < Infinity ||
+    const any = Number.isFinite(value);
+    const fits = name === "bias_init" && any || any && value > 0 &&
+      ["weight_init", "learning_rate"].includes(name) ||
+      tick && typeof value === "boolean" ||
       menu && value !== "scale" && Object.hasOwn(menu, value) ||
       (slider && name !== "scale" && slider.includes(value)) ||
       number && Number.isInteger(value) && value >= number[0] &&
@@ -662,7 +662,7 @@ name="unit" min="1" value="1"></label></span> <span class="lab-about"></span>
 </figure>`,
 };
 const MAP = `<figure><canvas class="lab-map" role="img"></canvas><figcaption>
-Each unit (rows, by layer) after each step (columns):
+Units (rows, by layer) after each step (columns):
 <span class="lab-key lab-dead"></span>&nbsp;<span class="lab-word"></span>,
 <span class="lab-key lab-some"></span>&nbsp;on for some,
 <span class="lab-key lab-always"></span>&nbsp;on for all points.</figcaption>
@@ -707,8 +707,8 @@ const STYLE = `
   --lab-dead: #c44e00; --lab-some: #b8b8b8; --lab-always: #0067a5;
   --lab-circle: #b58900; --lab-square: #6a3d9a;
   color: var(--lab-ink); container-type: inline-size;
-  font-variant-numeric: tabular-nums; line-height: 1.4; margin: 1.5rem 0;
-  scroll-margin-top: 5rem; text-align: left; }
+  font-variant-numeric: tabular-nums; margin: 1.5rem 0;
+  scroll-margin-top: 5rem; }
 .lab-night { --lab-dead: #f08030; --lab-some: #585858; --lab-always: #4fa8e0;
   --lab-circle: #e0b040; --lab-square: #b48ae0; }
 .lab p { margin: .5rem 0; }
@@ -721,7 +721,6 @@ const STYLE = `
 .lab summary { cursor: pointer; min-height: 2rem; }
 .lab-presets, .lab-actions, .lab-pick { align-items: center; display: flex;
   flex-wrap: wrap; gap: .5rem; margin: .5rem 0; }
-.lab-presets { column-gap: 1rem; }
 .lab-pick { display: inline-flex; margin: 0; }
 .lab [data-do=play] { min-width: 5rem; }
 .lab-form { display: grid; gap: .25rem 1.5rem;
@@ -739,8 +738,7 @@ const STYLE = `
 .lab-aloud { clip-path: inset(50%); height: 1px; overflow: clip;
   position: absolute; width: 1px; }
 .lab-panels, .lab-units { display: grid; gap: 1rem;
-  grid-template-columns: minmax(0, 1fr); }
-.lab-units { margin-top: 1rem; }
+  grid-template-columns: minmax(0, 1fr); margin-top: 1rem; }
 .lab figure { margin: 0 !important; min-width: 0; padding: 0 !important; }
 .lab figcaption, .lab table { color: inherit; font-size: .85em;
   text-align: left; }
@@ -751,8 +749,7 @@ const STYLE = `
 .lab-loss text { fill: currentColor; font-size: 14px; }
 .lab-loss polyline { fill: none; stroke: currentColor; stroke-width: 2; }
 .lab-loss line { stroke: var(--lab-line); }
-.lab-key { border: 1px solid var(--lab-line); display: inline-block;
-  height: .8em; width: .8em; }
+.lab-key { display: inline-block; height: .8em; width: .8em; }
 .lab-dead { background: var(--lab-dead); }
 .lab-some { background: var(--lab-some); }
 .lab-always { background: var(--lab-always); }
@@ -764,7 +761,7 @@ const STYLE = `
 .lab thead th { vertical-align: bottom; }
 .lab th:last-child { width: 30%; }
 .lab tbody tr { border-top: 1px solid var(--lab-line); height: 1.75rem; }
-.lab-axis { display: flex; font-weight: 400; justify-content: space-between; }
+.lab-axis { display: flex; justify-content: space-between; }
 .lab-bar { background: color-mix(in srgb, var(--lab-ink) 12%, transparent);
   display: block; }
 .lab-bar i { background: var(--lab-ink); display: block; height: .4em; }
@@ -774,8 +771,8 @@ const STYLE = `
 @container (min-width: 26rem) { .lab-readout { min-height: 2.8em; }
   .lab-panels { grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); } }
 @container (min-width: 38rem) {
-  .lab-units:has(canvas):has(table) { grid-template-columns:
-    minmax(0, 10fr) minmax(0, 11fr); align-items: start; }
+  .lab-units:has(canvas):has(table) { align-items: start;
+    grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
   .lab-units:has(table) .lab-map { margin-top: 2.8rem; }
   .lab-units:has(canvas) tbody tr { height: var(--lab-row); } }
 @media print { .lab-presets, .lab-actions, .lab form, .lab summary, .lab-pick,
@@ -794,7 +791,7 @@ class View {
       picked: [0, 0], todo: [] });
     root.classList.add("lab");
     root.setAttribute("role", "group");
-    root.setAttribute("aria-label", "Lab: a network that trains in this page");
+    root.setAttribute("aria-label", "Lab: a network that trains here");
     root.innerHTML = `<style>${STYLE}</style>${page(lab)}`;
     this.small = document.createElement("canvas");
     this.strip = document.createElement("canvas");
@@ -889,7 +886,7 @@ class View {
         ({ key }) => key === link.dataset.key)));
     const chosen = this.lab.presets.find(same);
     if (this.$(".lab-look")) this.$(".lab-look").textContent =
-      chosen?.look ?? "An experiment of your own.";
+      chosen?.look ?? "Your own experiment.";
     this.reset();
   }
   // Make a control say what the settings say.
@@ -974,7 +971,7 @@ class View {
     shown.textContent = text;
     shown.hidden = false;
     navigator.clipboard?.writeText(text).then(() => this.say("Copied."),
-                                              () => shown.focus());
+                                              () => {});
   }
 
   reset() {
@@ -1008,7 +1005,7 @@ class View {
     const root = document.documentElement.dataset.content_root;
     const failed = () => {
       this.use({ ...this.lab.settings, dataset: "spirals" });
-      this.notice("The digits are not at hand here; these are the spirals.");
+      this.notice("There are no digits here, but the spirals.");
     };
     if (root === undefined) return failed();
     const script = document.createElement("script");
@@ -1232,7 +1229,7 @@ class View {
     const shades = Uint32Array.from({ length: 129 }, (_, i) => (pack(
       i > 64 ? colours.square : colours.circle) & 0xffffff |
       Math.round(2.2 * Math.abs(i - 64)) << 24) >>> 0);
-    const { W, b, q, scale, shift } = net.layers[0];
+    const { W, q } = net.layers[0];
     for (const [name, value, border] of [
       [".lab-answer", i => Math.tanh(answer[i]), answer],
       [".lab-unit", i => a[i] / top, z]]) {
@@ -1251,8 +1248,7 @@ class View {
         g.lineWidth = 0.75;
         g.beginPath();
         for (let j = 0; j < q; j++) {
-          const offset = b[j] + (!scale ? 0 : shift[j] *
-            run.all.deviation[0][j] / scale[j] - run.all.mean[0][j]);
+          const offset = this.offset(j);
           const [v1, v2] = [W[j], W[q + j]], size = v1 * v1 + v2 * v2 || 1;
           const [x, y] = [-offset * v1 / size, -offset * v2 / size];
           const far = 4 * reach / Math.sqrt(size);
@@ -1268,6 +1264,12 @@ class View {
       g.drawImage(this.points, 0, 0, w, w);
     }
     this.about(l, u);
+  }
+  // Where a unit of layer 1 bends, its weighted inputs sum to minus this.
+  offset(j) {
+    const { net: { layers: [{ b, scale, shift }] }, all } = this.run;
+    return b[j] + (!scale ? 0
+      : shift[j] * all.deviation[0][j] / scale[j] - all.mean[0][j]);
   }
   // The line on which a function on the grid is 0: marching squares.
   contour(g, w, side, value) {
@@ -1315,7 +1317,7 @@ class View {
   drawCurve() {
     const { run, picture, picked: [l, u], colours } = this;
     const { side, reach, at, answer, a } = picture, { data, net } = run;
-    const { W, b, scale, shift } = net.layers[0], high = 1.8;
+    const { W } = net.layers[0], high = 1.8;
     const tall = a.reduce((most, v) => Math.max(most, Math.abs(v)), high);
     for (const [name, value, top] of [[".lab-answer", answer, high],
                                       [".lab-unit", a, tall]]) {
@@ -1335,8 +1337,7 @@ class View {
       if (BENT.includes(run.settings.activation)) {
         const bends = name === ".lab-answer" ? W.keys() : l === 0 ? [u] : [];
         for (const j of bends) {
-          const offset = b[j] + (!scale ? 0 : shift[j] *
-            run.all.deviation[0][j] / scale[j] - run.all.mean[0][j]);
+          const offset = this.offset(j);
           g.fillStyle = css(colours[this.state(j)]);
           g.fillRect(px(-offset / W[j]) - 1, h - 12, 2, 12);
         }

@@ -40,7 +40,7 @@ SCRIPT = "<script>(() => {{{}mount(document); }})();</script>".format(
     )
 )
 PAGE = """\
-<div class="relu-lab" id="{name}" data-lab="{config}">
+<div class="relu-lab" id="{name}" data-lab='{config}'>
 <noscript><p>The lab needs JavaScript. What Python computed: \
 {told}</p></noscript>
 </div>
@@ -415,13 +415,18 @@ and 0 on for all 200 points)
         if not np.isfinite(loss):
             end = "the training has diverged"
 
-        def listed(counts):
-            return ", ".join(map(str, counts))
+        # More than a few numbers would be a burden to hear.
+        each = self.settings["depth"] <= 6
 
+        def listed(counts):
+            return ", ".join(map(str, counts if each else [counts.sum()]))
+
+        where = "Layer by layer" if each else "In all layers"
+        units = width if each else run.on[0].size
         return (
-            f"{self._described()}. At the end {end}. Layer by layer, "
+            f"{self._described()}. At the end {end}. {where}, "
             f"deaths: {listed(run.deaths)}; revivals: {listed(run.revivals)}; "
-            f"at the end, of {width} units, {off}: {listed(run.dead)}; "
+            f"at the end, of {units} units, {off}: {listed(run.dead)}; "
             f"{always_on}: {listed(run.always_on)}."
         )
 
@@ -459,7 +464,9 @@ and 0 on for all 200 points)
         """
         return PAGE.format(
             name=self.name,
-            config=html.escape(json.dumps(self._config())),
+            config=html.escape(
+                json.dumps(self._config(), separators=(",", ":")), quote=False
+            ).replace("'", "&#39;"),
             told=html.escape(self._told()),
             script=SCRIPT,
         )
