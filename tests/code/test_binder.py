@@ -11,9 +11,10 @@ from tools import notebooks, paths
 from tools.paths import ROOT
 
 NOTEBOOKS = sorted(paths.CHAPTERS.rglob("[0-9]*.ipynb"))
-# Nothing imports what shows the notebooks, and each kernel brings IPython.
+# Nothing imports what shows the notebooks, and each kernel brings IPython,
+# which is configured by traitlets.
 SHOW = {"jupyterlab", "jupyterlab-myst"}
-KERNEL = {"ipython"}
+KERNEL = {"ipython", "traitlets"}
 
 
 def imported(source, package=()):

@@ -9,7 +9,7 @@ from sphinx.cmd.build import main
 from utils import lab
 
 CONF = """
-extensions = ["myst_parser", "live_lab"]
+extensions = ["myst_nb", "live_lab"]
 html_theme = "basic"
 exclude_patterns = ["out"]
 """
