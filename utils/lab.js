@@ -817,7 +817,9 @@ class View {
     if (address) window.addEventListener("hashchange", this.follow);
     if (!address || !this.load(false)) this.use(lab.settings);
     // All sizes at once, so that nothing below the lab moves later.
-    if (root.isConnected && this.run) this.measure();
+    if (!this.run) return;
+    this.describe();
+    if (root.isConnected) this.measure();
   }
   $(selector) { return this.root.querySelector(selector); }
   has(view) { return this.lab.views.includes(view); }
@@ -921,7 +923,7 @@ class View {
     if (!CONTROLS[name]) return;
     const { slider, number, tick } = CONTROLS[name];
     if (number && !target.checkValidity()) return this.notice(
-      `${CONTROLS[name].label} wants a whole number, such as 3.`);
+      `${CONTROLS[name].label} wants a whole number.`);
     const read = tick ? target.checked : slider ? slider[value]
       : value !== "" && !isNaN(value) ? Number(value) : value;
     const set = name === "scale" ? { weight_init: read }
@@ -1005,7 +1007,7 @@ class View {
     const root = document.documentElement.dataset.content_root;
     const failed = () => {
       this.use({ ...this.lab.settings, dataset: "spirals" });
-      this.notice("There are no digits here, but the spirals.");
+      this.notice("No digits here, but spirals.");
     };
     if (root === undefined) return failed();
     const script = document.createElement("script");
