@@ -272,6 +272,9 @@ function moments(Z, n, q, mean, deviation) {
   for (let j = 0; j < q; j++) deviation[j] = Math.sqrt(deviation[j] + 1e-5);
 }
 
+// What a layer may learn; its gradient has the same name after a g.
+const PARTS = ["W", "b", "w", "scale", "shift"];
+
 export class Net {
   constructor(settings, { features, outputs }) {
     const { depth, width, activation } = settings;
@@ -290,7 +293,7 @@ export class Net {
       if (hidden && this.batchNorm)
         Object.assign(layer, { scale: new Float64Array(q).fill(1),
                                shift: new Float64Array(q) });
-      for (const name of ["W", "b", "w", "scale", "shift"])
+      for (const name of PARTS)
         if (layer[name]) layer["g" + name] = new Float64Array(
           layer[name].length);
       return layer;
@@ -299,8 +302,7 @@ export class Net {
     this.D = this.sizes.map(q => new Float64Array(BATCH * q));
     this.skip = new Float64Array(BATCH * width);
     // Under batch normalisation a bias has no effect.
-    this.trained = this.layers.flatMap(layer =>
-      ["W", "b", "w", "scale", "shift"].filter(name =>
+    this.trained = this.layers.flatMap(layer => PARTS.filter(name =>
         layer[name] && !(name === "b" && layer.scale)).map(name => ({
         value: layer[name], gradient: layer["g" + name],
         mean: new Float64Array(layer[name].length),
@@ -379,8 +381,7 @@ export class Net {
     this.judge(batch.Z[last], y, n, D[last + 1]);
     for (let l = last; l >= 0; l--) {
       const layer = layers[l], E = D[l + 1], { q } = layer;
-      for (const name of ["gW", "gb", "gw", "gscale", "gshift"])
-        layer[name]?.fill(0);
+      for (const name of PARTS) layer["g" + name]?.fill(0);
       const skips = this.residual && l > 0 && l < last;
       if (skips) skip.set(E);
       if (l < last) {
@@ -397,7 +398,10 @@ export class Net {
       if (skips) for (let i = 0; i < n * q; i++) before[i] += skip[i];
     }
     this.time++;
-    for (const parameter of this.trained) this.update(parameter, rate);
+    for (const parameter of this.trained) {
+      this.update(parameter, rate);
+      yield;
+    }
   }
   // E becomes the gradient with respect to what was normalised.
   backThroughNorm(l, n, E) {
@@ -470,10 +474,13 @@ export class Run {
     yield* net.forward(data.x, data.n, all);
     Object.assign(this, net.judge(all.Z.at(-1), data.y, data.n));
     const before = this.on, on = this.on = new Int32Array(units);
+    for (let l = 0; l * width < units; l++) {
+      const Z = all.Z[l];
+      for (let i = 0; i < data.n * width; i++)
+        if (Z[i] > 0) on[l * width + i % width]++;
+      yield;
+    }
     for (let u = 0; u < units; u++) {
-      const Z = all.Z[Math.floor(u / width)];
-      for (let i = u % width; i < data.n * width; i += width)
-        if (Z[i] > 0) on[u]++;
       if (!counts || !on[u] === !before[u]) continue;
       (on[u] ? this.revivals : this.deaths)[u]++;
       this.story[u].push(`${on[u] ? "revived" : "died"} at ${this.step}`);
@@ -537,7 +544,7 @@ export class Run {
 // --- The view. ---------------------------------------------------------------
 
 // Milliseconds of work in a frame, painting included.
-const BUDGET = 8;
+const BUDGET = 7;
 const NAMES = {
   identity: "none (identity)", sigmoid: "sigmoid", tanh: "tanh", relu: "ReLU",
   leaky_relu: "Leaky ReLU", prelu: "PReLU", elu: "ELU", selu: "SELU",
@@ -642,7 +649,7 @@ function control(name) {
     : slider ? `<input type="range" name="${name}" min="0" max="${
       slider.length - 1}"><output></output>`
       : number ? `<input type="number" name="${name}" min="${number[0]}" max="${
-        number[1]}" step="1" required>`
+        number[1]}" required>`
         : `<input type="checkbox" name="${name}">`;
   return `<label><span>${label}</span>${field}</label>`;
 }
@@ -717,7 +724,8 @@ const STYLE = `
   color: inherit; font: inherit; min-height: 2.25rem; padding: 0 .6rem; }
 .lab option { background: Canvas; color: CanvasText; }
 .lab [hidden] { display: none; }
-.lab [aria-current], .lab summary, .lab [data-do=play] { font-weight: 600; }
+.lab [aria-current=true], .lab summary, .lab [data-do=play] {
+  font-weight: 600; }
 .lab summary { cursor: pointer; min-height: 2rem; }
 .lab-presets, .lab-actions, .lab-pick { align-items: center; display: flex;
   flex-wrap: wrap; gap: .5rem; margin: .5rem 0; }
@@ -788,7 +796,7 @@ class View {
   constructor(root, lab, { address, digits, report }) {
     Object.assign(this, { root, lab, address, digits, report, goal: 0,
       owed: 0, cost: 2, spoken: 0, pictured: 0, told: 0, visible: true,
-      picked: [0, 0], todo: [] });
+      picked: [0, 0] });
     root.classList.add("lab");
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "Lab: a network that trains here");
@@ -824,7 +832,7 @@ class View {
   $(selector) { return this.root.querySelector(selector); }
   has(view) { return this.lab.views.includes(view); }
   remove() {
-    this.pause();
+    this.stop();
     window.removeEventListener("hashchange", this.follow);
     this.observers.forEach(observer => observer.disconnect());
   }
@@ -878,13 +886,13 @@ class View {
   use(settings, acts = []) {
     this.remark = "";
     this.settings = { ...settings };
-    this.todo = acts;
+    this.acts = acts;
     for (const field of this.root.querySelectorAll("form [name]"))
       this.show(field);
     const same = ({ settings }) => Object.entries(settings).every(
       ([name, value]) => this.settings[name] === value);
     for (const link of this.root.querySelectorAll(".lab-presets a"))
-      link.toggleAttribute("aria-current", same(this.lab.presets.find(
+      link.setAttribute("aria-current", same(this.lab.presets.find(
         ({ key }) => key === link.dataset.key)));
     const chosen = this.lab.presets.find(same);
     if (this.$(".lab-look")) this.$(".lab-look").textContent =
@@ -977,7 +985,8 @@ class View {
   }
 
   reset() {
-    this.pause(false);
+    this.stop();
+    this.todo = [...this.acts];
     const { depth, width } = this.settings;
     if (this.settings.dataset === "digits" && !this.digits) {
       this.fetchDigits();
@@ -1030,16 +1039,20 @@ class View {
     this.wake();
   }
   once() {
-    this.pause(false);
+    this.stop();
     this.goal = this.run.step + 1;
     this.owed = 1;
     this.wake();
   }
-  pause(speak = true) {
+  stop() {
     this.playing = false;
     this.goal = 0;
     this.$("[data-do=play]").textContent = "Play";
-    if (!speak) return;
+  }
+  pause() {
+    this.stop();
+    // A step that has begun ends first.
+    if (this.job && this.task === "step") return;
     this.tell(true);
     this.report(this.run);
   }
@@ -1059,9 +1072,8 @@ class View {
     const half = (start + end) / 2;
     if (this.playing) {
       const speed = Number(this.$(".lab-speed").value);
-      this.owed = Math.min(this.owed + speed * (now - (this.clock ?? now)) /
-        1000, speed === Infinity ? Infinity : Math.max(2, speed / 10));
-      if (speed === Infinity) this.owed = Infinity;
+      this.owed = speed === Infinity ? speed : Math.min(Math.max(2, speed / 10),
+        this.owed + speed * (now - (this.clock ?? now)) / 1000);
       this.clock = now;
     }
     // Where less motion is wanted, pictures come once a second.
@@ -1098,8 +1110,7 @@ class View {
       const through = run.step >= this.goal || !Number.isFinite(run.loss);
       if (this.task === "step" && through) {
         this.owed = 0;
-        if (this.playing) this.pause();
-        else this.tell(true);
+        this.pause();
       } else if (this.task !== "step") this.tell(true);
     } while (performance.now() < end);
     if (!calm || fresh) {

@@ -1,8 +1,8 @@
 """The live lab: a network that trains where the reader looks, and its twin.
 
-`lab.js` trains in a page and in JupyterLab. From the same seed `networks.train`
-gives the same numbers; here they make the picture that stands where no script
-runs, and what tests and prose say of a lab.
+`lab.js` trains in a page and in JupyterLab. From the same seed
+`networks.train` gives the same numbers; here they make the picture that stands
+where no script runs, and what tests and prose say of a lab.
 """
 
 import base64
@@ -303,8 +303,8 @@ class Lab:
     def state(self):
         """What the live lab told when it last paused; empty before that.
 
-        A dict of step, loss, losses, deaths, revivals, dead, always_on,
-        weights and biases.
+        A dict of step, settings, loss, losses (one each `stride` steps),
+        deaths, revivals, dead and always_on by layer, weights and biases.
         """
         return self._widget.state if self._widget else {}
 

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.book.looking import address, open_page, pages_holding, soup
-from utils import lab
+from utils import lab, networks
 from utils.networks.batch import TRAINED
 
 # Loaded from no file, as it is inline in a page.
@@ -58,7 +58,7 @@ def in_browser(page, labs):
 
 
 def furthest(own, run, steps):
-    """Return the largest difference between the page's numbers and Python's."""
+    """Return the largest difference of the page's numbers and Python's."""
     then = run.result.snapshots[steps]
     gaps = []
     for kind in TRAINED:
@@ -275,11 +275,79 @@ def test_what_was_done_by_hand_is_in_the_address(browser, server):
         opened.context.close()
 
 
+def test_reset_goes_back_to_the_experiment_of_the_address(browser, server):
+    page = open_lab(
+        browser, server + WHOLE, "#lab&steps=2&acts=1.kill.1.1_1.push.2.1"
+    )
+    told = []
+    for _ in range(2):
+        page.click("[data-do=reset]")
+        page.wait_for_function(
+            "place => /Step 0/.test(document.querySelector(place).textContent)",
+            arg=READOUT,
+        )
+        page.click(PLAY)
+        until_step(page, 2)
+        page.wait_for_function(
+            "() => /killed at 1/.test("
+            "document.querySelector('.lab-about').textContent)"
+        )
+        told.append(page.inner_text(READOUT))
+    assert told[0] == told[1]
+    page.context.close()
+
+
+def test_state_is_that_after_a_whole_step(browser, server):
+    page = open_lab(
+        browser, server + WHOLE, "#lab&depth=30&width=64&learning_rate=0.01"
+    )
+    page.evaluate(
+        """() => {
+          const { lab } = document.querySelector(".lab");
+          lab.report = run => { window.told = [run.step, run.losses.length,
+            lab.job !== null && lab.task === "step"]; }; }"""
+    )
+    for _ in range(3):
+        page.evaluate("told = null")
+        page.click(PLAY)
+        page.wait_for_timeout(400)
+        page.click(PLAY)
+        page.wait_for_function("() => told !== null")
+        step, losses, under_way = page.evaluate("told")
+        assert (losses, under_way) == (step + 1, False)
+    page.context.close()
+
+
+def test_menus_offer_what_python_knows(browser, server):
+    page = open_lab(browser, server + WHOLE)
+    for name, known in (
+        ("dataset", lab.DATASETS),
+        ("activation", lab.ACTIVATIONS),
+        ("optimizer", networks.OPTIMIZERS),
+        ("weight_init", (*lab.STARTS, "scale")),
+    ):
+        offered = page.locator(f"form [name={name}] option").evaluate_all(
+            "options => options.map(option => option.value)"
+        )
+        assert set(offered) == set(known), name
+    page.context.close()
+
+
+def test_the_chosen_experiment_says_that_it_is(browser, server):
+    page = open_lab(browser, server + "chapters/07_dying_relu.html")
+    chosen = page.locator(".lab-presets [aria-current=true]")
+    assert chosen.inner_text() == lab.PRESETS["harsh"].title
+    page.click("[data-key=born-dead]")
+    assert chosen.inner_text() == lab.PRESETS["born-dead"].title
+    page.context.close()
+
+
 def test_a_push_wakes_a_dead_unit(browser, server):
     page = open_lab(browser, server + WHOLE)
     page.click("[data-do=kill]")
     page.wait_for_function(
-        "() => document.querySelector('.lab-about').textContent.startsWith('dead')"
+        "() => document.querySelector('.lab-about').textContent"
+        ".startsWith('dead')"
     )
     page.click("[data-do=push]")
     page.wait_for_function(
@@ -418,8 +486,8 @@ def test_pictures_come_once_a_second_where_motion_is_not_wanted(
 @pytest.mark.parametrize(
     "settings", ["", "&depth=10&width=32", "&depth=30&width=64"]
 )
-def test_a_frame_takes_no_longer_than_12_ms(browser, server, settings):
-    """Half of the frames, that is; the machine may be busy with others."""
+def test_three_of_four_frames_take_less_than_12_ms(browser, server, settings):
+    """All do on a quiet machine; others may take the core from this one."""
     page = open_lab(
         browser,
         server + WHOLE,
@@ -442,7 +510,7 @@ def test_a_frame_takes_no_longer_than_12_ms(browser, server, settings):
         f"{np.median(took):.1f} ms of work in the median frame, "
         f"{took.max():.1f} ms in the longest"
     )
-    assert np.median(took) < 12
+    assert np.percentile(took, 75) < 12
     page.context.close()
 
 

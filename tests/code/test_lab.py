@@ -363,3 +363,5 @@ def test_states_of_a_unit_have_the_books_colours():
     for state, color in plotting.STATES.items():
         name = state.split()[0]
         assert f"--lab-{name}: {color.lower()};" in lab.TEXT
+    for name, (color, _) in zip(("circle", "square"), lab.CLASSES):
+        assert f"--lab-{name}: {color.lower()};" in lab.TEXT

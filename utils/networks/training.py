@@ -465,9 +465,10 @@ def _descend(
     parameters: tensors (S * R, ...), one entry for each seed and rate.
     call(x, training) maps x (S * R, N, features) to the outputs
     (S * R, N, outputs), the logits where there are classes, and a list of
-    (pre-activation, activation), each (S * R, N, width). A loss is a mean over N, the penalty a sum over the
-    width and a mean over N. S * R stays; only the gradient is taken of a sum
-    over it. The curves have S and R as their last two axes.
+    (pre-activation, activation), each (S * R, N, width). A loss is a mean over
+    N, the penalty a sum over the width and a mean over N. S * R stays; only
+    the gradient is taken of a sum over it. The curves have S and R as their
+    last two axes.
     """
     direction, remembered = OPTIMIZERS[optimizer]
     shape = len(seeds), len(rates)
