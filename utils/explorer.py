@@ -152,16 +152,16 @@ def scientific(value):
     Returns
     -------
     str
-        The number as a reader writes it.
+        The number as a reader writes it, in one piece.
 
     Examples
     --------
-    >>> scientific(2.2e-25)
-    '2.2 × 10⁻²⁵'
+    >>> scientific(2.2e-25).replace("\N{NO-BREAK SPACE}", "_")
+    '2.2_×_10⁻²⁵'
     """
     figures, power = f"{value:.1e}".split("e")
     raised = str(int(power)).translate(RAISED)
-    return f"{figures} × 10{raised}"
+    return f"{figures}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10{raised}"
 
 
 def fraction(value):

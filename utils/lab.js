@@ -748,7 +748,7 @@ const STYLE = `
 .lab-panels, .lab-units { display: grid; gap: 1rem;
   grid-template-columns: minmax(0, 1fr); margin-top: 1rem; }
 .lab figure { margin: 0 !important; min-width: 0; padding: 0 !important; }
-.lab figcaption, .lab table { color: inherit; font-size: .85em;
+.lab figcaption, .lab table { color: inherit; font-size: .8em;
   text-align: left; }
 .lab canvas, .lab svg { border: 1px solid var(--lab-line);
   box-sizing: border-box; display: block; width: 100%; }
@@ -780,7 +780,7 @@ const STYLE = `
   .lab-panels { grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); } }
 @container (min-width: 38rem) {
   .lab-units:has(canvas):has(table) { align-items: start;
-    grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); }
+    grid-template-columns: minmax(0, 5fr) minmax(0, 6fr); }
   .lab-units:has(table) .lab-map { margin-top: 2.8rem; }
   .lab-units:has(canvas) tbody tr { height: var(--lab-row); } }
 @media print { .lab-presets, .lab-actions, .lab form, .lab summary, .lab-pick,
