@@ -43,19 +43,22 @@ import dataclasses
 import inspect
 import random
 import re
+import sys
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from io import BytesIO
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.modules import module as torch_module
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
@@ -125,6 +128,8 @@ _CASTS = {"bfloat16", "clone", "contiguous", "double", "float", "half"} | {
     "type",
     "type_as",
 }
+# Of these, the ones that only give an activation another shape.
+_SHAPING = {"pow", "square"}
 _ELEMENTWISE = _BENDING | _SUMS | _PRODUCTS | _CASTS
 _IN_PLACE = {"__iadd__", "__isub__", "__imul__", "__idiv__", "__itruediv__"}
 # They ask for nothing but a fact about a tensor, or make one like it.
@@ -292,6 +297,8 @@ class Layer:
         Whether parameters that need a gradient come before it.
     is_reached : bool
         Whether autograd sent it a gradient.
+    follows : tuple of str
+        The names of the layers right before it, on all ways to it.
     """
 
     name: str
@@ -311,6 +318,7 @@ class Layer:
     is_judged: bool = True
     is_trained: bool = True
     is_reached: bool = True
+    follows: tuple = ()
 
     def __repr__(self):
         """Return the name and the shares of the units."""
@@ -496,6 +504,7 @@ class _Tally:
             cosine=np.float64(above / pairs if pairs else np.nan),
             samples=1 if is_one else self.counts["numbers"] // len(whole),
             is_reached=bool(self.gradients),
+            follows=tuple(row.name for row in self.before),
             **self.flags,
         )
 
@@ -573,6 +582,10 @@ class _Node:
                 args = (args[0].clone(), *args[1:])
             known[self] = function(*args, **kwargs)
         return known[self]
+
+
+def _gone():
+    """Stand for a weak reference to a tensor that was overwritten."""
 
 
 class _Open(NamedTuple):
@@ -719,7 +732,7 @@ class _Recorder(TorchFunctionMode):
         self.samples = samples
         self.nodes, self.open = WeakIdKeyDictionary(), {}
         self.stack, self.leaves, self.calls = [], [], Counter()
-        self.number = 0
+        self.number, self.is_over = 0, False
 
     def __enter__(self):
         self.hooks = [
@@ -847,14 +860,6 @@ class _Recorder(TorchFunctionMode):
                 node.live is None and tensor.requires_grad
             )
         constants = [t for t in tensors if t not in self.nodes]
-        known = {
-            "is_trained": any(t.requires_grad for t in constants)
-            or any(n.is_trained for n in nodes),
-            "is_stale": any(n.is_stale for n in nodes),
-            "before": frozenset().union(
-                *({n.row} if n.row else n.before for n in nodes)
-            ),
-        }
         node = self.derived(function, base, args, kwargs, operands, constants)
         in_place = _is_in_place(function, args, kwargs)
         if in_place and node and not node.is_opening:
@@ -864,16 +869,24 @@ class _Recorder(TorchFunctionMode):
                 self.close(each)
         elif node.is_opening and (z := node.root.tensor()) is not None:
             self.open_row(node, node.root, z, *self.whole(node, in_place))
+        known = {
+            "is_trained": any(t.requires_grad for t in constants)
+            or any(n.is_trained for n in nodes),
+            "is_stale": any(n.is_stale for n in nodes),
+            "before": frozenset().union(
+                *({n.row} if n.row else n.before for n in nodes)
+            ),
+        }
         if in_place:
             output = self.run_in_place(function, args, kwargs, node)
         else:
-            output = function(*args, **kwargs)
+            output = self.run(function, args, kwargs)
         is_new = False
         if _is_tensor(output) and not in_place and node is None:
             output, is_new = self.with_graph(output, nodes)
         for tensor in _leaves(output):
             live = is_new or self.lives(tensor, nodes)
-            if node is not None and not in_place:
+            if node is not None and not (in_place and node.root.root is None):
                 vars(node).update(known, live=live)
                 self.know(tensor, node)
                 continue
@@ -902,15 +915,28 @@ class _Recorder(TorchFunctionMode):
             return ()
         return self.paths.get(module), type(module).__name__
 
+    def run(self, function, args, kwargs):
+        try:
+            return function(*args, **kwargs)
+        except RuntimeError as error:
+            if not self.may_cut or "derivative for" not in str(error):
+                raise
+            # The data want a gradient here, and there they need none.
+            with torch.no_grad():
+                return function(*args, **kwargs)
+
     def run_in_place(self, function, args, kwargs, node):
         """Run a function that overwrites what it is given, and return that."""
         target = args[0] if args else next(iter(kwargs.values()))
-        if node is not None:
-            self.close(node)
+        if node in self.open:
+            # At once, before z is gone; it may yet become part of another.
+            node.row = self.measure(node, self.open.pop(node))
         old = self.nodes.get(target)
         for each, found in list(self.open.items()):
             if found.root is old:
                 self.close(each)
+        if old is not None:
+            old.tensor = _gone
         if node is None or not (target._is_view() and target.requires_grad):
             return function(*args, **kwargs)
         # An in-place change of a view would take z, and with it the
@@ -990,6 +1016,12 @@ class _Recorder(TorchFunctionMode):
             root = nearest.root
         parts = [] if is_second else nodes
         if (
+            base in _OTHERS - _SHAPING
+            and len(distinct) == 1
+            and any(n.is_activation for n in nodes)
+        ):
+            return None
+        if (
             base in _SUMS
             and any(not n.is_bent for n in parts)
             and any(n.is_activation for n in parts)
@@ -1018,6 +1050,8 @@ class _Recorder(TorchFunctionMode):
 
     def open_row(self, node, root, z, path=None, activation=None):
         """Keep an activation until it is clear that nothing is part of it."""
+        if self.is_over:
+            return
         between = node.parts()
         while between:
             part = between.pop()
@@ -1046,6 +1080,9 @@ class _Recorder(TorchFunctionMode):
     def forget(self, node):
         """Drop an activation that became a part of another one."""
         found = self.open.pop(node, None)
+        if node.row is not None and node.root is not None:
+            found, node.row = node.row.opened, None
+            self.rows.pop(found.name, None)
         if found and self.calls[found.name] == found.call:
             self.calls[found.name] -= 1
 
@@ -1079,7 +1116,7 @@ class _Recorder(TorchFunctionMode):
             axes = (1 - z.ndim,) if z.ndim > 3 else (-1,)
         over = [i for i in range(z.ndim) if i - z.ndim not in axes]
         row = self.rows.setdefault(name, _Tally(name, found.activation, flags))
-        row.number = found.number
+        row.number, row.opened = found.number, found
         row.positions = z.numel() / max(
             1, np.prod([z.shape[axis] for axis in axes])
         )
@@ -1094,7 +1131,12 @@ class _Recorder(TorchFunctionMode):
             step = max(1, _CHUNK * rows // z.numel())
         is_relu = node.names == ("relu",) and node.parts() == [root]
         is_random = "rrelu" in node.names
-        with torch.random.fork_rng(enabled=is_random), torch.no_grad():
+        with (
+            torch.random.fork_rng(enabled=is_random),
+            torch.no_grad(),
+            # Not those of a checkpoint, which counts what is saved.
+            saved_tensors_hooks(lambda t: t, lambda t: t),
+        ):
             for start in range(0, rows, step):
                 part = slice(start, start + step)
                 chunk = z.detach()[part] if z.ndim else z.detach()
@@ -1219,6 +1261,8 @@ class _Recorder(TorchFunctionMode):
     def mark_gate(self, row, output):
         """Mark an activation that scales other data, and its own branch."""
         row.flags["is_gate"] = True
+        if row.z.least is None:
+            return
         if row.positions < output.numel() / max(1, row.z.least.numel()):
             for each in row.before:
                 if each.positions <= row.positions:
@@ -1277,6 +1321,7 @@ class _Recorder(TorchFunctionMode):
                         self.nodes[tensor].row.flags["is_output"] = True
             for node in list(self.open):
                 self.close(node)
+        self.is_over = True
 
     def in_order(self):
         """Return the rows in the order of their calls."""
@@ -1316,12 +1361,10 @@ class _Batch(NamedTuple):
 _LABELS = ("labels", "label", "targets", "target", "y")
 
 
-def _positional(function, but=0):
+def _positional(function):
     """Return the least and the largest number of arguments in order."""
     try:
-        parameters = list(inspect.signature(function).parameters.values())[
-            but:
-        ]
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return 0, np.inf
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
@@ -1371,7 +1414,7 @@ def _batch(forward, batch, loss):
         least, most = _positional(forward)
         has_labels = len(batch) > most or (
             loss is not None
-            and _positional(loss)[0] > 1
+            and _positional(_called(loss))[0] > 1
             and max(least, 1) < len(batch)
         )
         args = tuple(batch[:-1] if has_labels else batch)
@@ -1486,7 +1529,7 @@ def _loss(loss, output, batch):
     if loss is None:
         own = None if _is_tensor(output) else _part(output, "loss")
         return own if _is_tensor(own) else mean_squared_output(output)
-    if _positional(loss)[0] < 2:
+    if _positional(_called(loss))[0] < 2:
         return loss(output)
     second = list(inspect.signature(_called(loss)).parameters)[1]
     labels = batch.whole if second in ("batch", "b") else batch.labels
@@ -1894,8 +1937,8 @@ RULES = (
         measure=lambda layer: layer.nonfinite_fraction,
         limit=0,
         problem="{} of the pre-activations are nan or infinite.",
-        remedy="Check the inputs; start anew with a smaller learning rate or "
-        "clipping.",
+        remedy="Check the inputs and the start (He's weights for ReLU); "
+        "start anew with a smaller learning rate or clipping.",
         disturbs_gradient=True,
         needs_units=False,
     ),
@@ -1940,8 +1983,8 @@ RULES = (
         limit=0.9999,
         problem="The samples look alike: the cosine of their activations is "
         "near 1.",
-        remedy="Centre the inputs, fit the weight scale to the function "
-        "(He's for ReLU), set the biases to 0, or add batch norm.",
+        remedy="Centre the inputs, add batch norm, or fit the weight scale "
+        "to the function (He's for ReLU) and set the biases to 0.",
         needs_units=False,
     ),
     Rule(
@@ -2286,10 +2329,18 @@ def _layer_findings(faults):
     for (rule, at_output), ill in faults.items():
         largest = max(map(rule.measure, ill))
         share = "Up to " * (len(ill) > 1) + f"{largest:.0%}"
+        remedy = rule.at_output if at_output else rule.remedy
+        if rule.chapter == "07_dying_relu" and all(
+            layer.dead.size == 1 and not layer.is_output for layer in ill
+        ):
+            remedy = (
+                "Give the layer more units; start anew with a smaller learning "
+                "rate."
+            )
         yield Finding(
             ", ".join(layer.name for layer in ill),
             rule.problem.format(share),
-            rule.at_output if at_output else rule.remedy,
+            remedy,
             rule.chapter,
         )
 
@@ -2305,7 +2356,8 @@ def _input_findings(seen):
             yield Finding(
                 "inputs",
                 f"They {how}; starts are made for numbers near 1.",
-                "Standardise the inputs.",
+                "Standardise the inputs: subtract each feature's mean, divide "
+                "by its standard deviation.",
                 "04_vanishing_gradients",
             )
             return
@@ -2331,15 +2383,17 @@ def _whole_findings(seen, faults, one_sample):
             _listed(noticed["untrained"]),
             "BatchNorm in evaluation, but its statistics were never measured: "
             "nothing that depends on it is judged.",
-            "Train first, or call model.train().",
+            "Train first, load the statistics with the parameters "
+            "(state_dict), or run the training data through in training mode.",
             "04_vanishing_gradients",
         )
     if "lagging" in noticed:
         yield Finding(
             _listed(noticed["lagging"]),
             "BatchNorm's statistics do not fit these data.",
-            "Run more batches in training mode, or take a larger momentum for "
-            "the statistics; in evaluation give data like those in training.",
+            "Measure them anew: reset_running_stats(), momentum = None, and "
+            "the training data through in training mode; or give data like "
+            "those in training.",
             "04_vanishing_gradients",
         )
     yield from _head_findings(seen)
@@ -2355,19 +2409,17 @@ def _whole_findings(seen, faults, one_sample):
         yield Finding(
             "loss",
             "The gradient is exactly 0 in all layers.",
-            "See whether the last weights are 0, and start them at random, or "
-            "whether the loss has come to a place where it is flat.",
+            "Start all weights that are 0 at random; if the last ones alone "
+            "are 0, on purpose, take a step first. Else the loss is flat "
+            "here.",
             "04_vanishing_gradients",
         )
         return
     if waiting:
-        some = _listed(waiting) if norms else "all layers"
         yield Finding(
             _listed(waiting),
             f"No gradient reaches {'it' if len(waiting) == 1 else 'them'}, "
-            "though weights before need one."
-            if some
-            else "",
+            "though weights before need one.",
             "Take detach(), no_grad() or .data out of the way from here to "
             "the loss, or let the loss use these outputs.",
             "04_vanishing_gradients",
@@ -2383,16 +2435,17 @@ def _whole_findings(seen, faults, one_sample):
             _listed(constant[:1]),
             "Its outputs are the same for all samples: nothing of the inputs "
             "reaches it.",
-            "Look at the weights before it; start those that are 0 at random.",
+            "Look at what it is given: whether that depends on the sample, "
+            "and whether weights before it are 0.",
             "07_dying_relu",
         )
     elif seen.outputs.spread() < 1e-4 and not ill:
         yield Finding(
             "output",
             "The outputs are the same for all samples, or nearly so.",
-            "Look at the last layers: start weights that are 0 at random; if "
-            "training made it so, start anew with a smaller learning rate, "
-            "and see that the loss does not reward it.",
+            "If training made it so, start anew with a smaller learning rate, "
+            "and see that the loss is not least when all outputs are equal; "
+            "else start weights that are 0 at random.",
             "07_dying_relu",
         )
     if not disturbed:
@@ -2435,12 +2488,37 @@ def _head_findings(seen):
         yield reach
 
 
-def _gradient_findings(layers):
-    found = [layer for layer in layers if 0 < layer.gradient_norm < np.inf]
+def _chains(layers):
+    """Return the longest way to each layer that no other follows."""
+    ways = {}
+    for layer in layers:
+        before = [ways[name] for name in layer.follows if name in ways]
+        ways[layer.name] = [*max(before, key=len, default=[]), layer]
+    inner = {name for layer in layers for name in layer.follows}
+    return [way for name, way in ways.items() if name not in inner]
+
+
+def _pace(chain):
+    """Return its layers with a gradient, and how that changes, as logarithms.
+
+    By layer, and in all.
+    """
+    found = [
+        layer
+        for layer in chain
+        if 0 < layer.gradient_norm < np.inf and not layer.is_output
+    ]
     logs = np.log([layer.gradient_norm for layer in found])
     i, j = np.triu_indices(len(logs), 1)
     step = np.median((logs[i] - logs[j]) / (j - i)) if len(logs) > 2 else 0
-    total = step * (len(logs) - 1)
+    return found, step, step * (len(logs) - 1)
+
+
+def _gradient_findings(layers):
+    chains = [_pace(chain) for chain in _chains(layers)]
+    if not chains:
+        return
+    found, step, total = max(chains, key=lambda chain: abs(chain[2]))
     is_steep = abs(step) > np.log(1.25)
     if abs(total) > np.log(100 if is_steep else 1e6):
         yield Finding(
@@ -2448,8 +2526,8 @@ def _gradient_findings(layers):
             f"Going back, the gradient {'grows' if step > 0 else 'shrinks'} "
             f"by a factor of about {np.exp(step):.2g} a layer, "
             f"{np.exp(total):.0e} in all.",
-            "Fit the weight scale to the function (He's for ReLU, small in "
-            "residual branches), or add batch norm.",
+            "Add batch norm, or fit the weight scale to the function (He's "
+            "for ReLU, small in residual branches).",
             "05_exploding_gradients" if step > 0 else "04_vanishing_gradients",
         )
 
