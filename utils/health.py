@@ -43,16 +43,14 @@ import dataclasses
 import inspect
 import random
 import re
-import sys
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from io import BytesIO
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -1612,8 +1610,10 @@ class _Outputs:
     """Keep what the model returned, batch by batch."""
 
     def __init__(self):
-        self.extremes, self.count, self.is_finite = {}, 0, True
-        self.length = _Extremes()
+        # By shape of a sample: the inputs' extremes; and of the outputs their
+        # number, their sum and that of their squares.
+        self.inputs, self.sums, self.is_finite = {}, {}, True
+        self.length, self.main = _Extremes(), set()
         self.is_moved, self.out_of_reach = False, None
 
     def add(self, output, batch):
@@ -1623,15 +1623,17 @@ class _Outputs:
         main = _main_output(output)
         for tensor in _leaves((batch.args, batch.kwargs)):
             if tensor.ndim:
-                key = "input", tensor.shape[1:]
-                self.extremes.setdefault(key, _Extremes()).add(tensor, [0])
+                seen = self.inputs.setdefault(tensor.shape[1:], _Extremes())
+                seen.add(tensor, [0])
         if main is None or main.ndim == 0 or main.numel() == 0:
             return
         main = main.detach()
-        key = "output", main.shape[1:]
-        self.extremes.setdefault(key, _Extremes()).add(main, [0])
+        values = main.double()
+        new = len(main), values.sum(0), values.square().sum(0)
+        old = self.sums.get(main.shape[1:], (0, 0, 0))
+        self.sums[main.shape[1:]] = [a + b for a, b in zip(old, new)]
         if main.ndim > 1 and main.shape[-1] > 1:
-            self.length.add(main.double().norm(dim=-1).flatten(), [0])
+            self.length.add(values.norm(dim=-1).flatten(), [0])
 
     def compare(self, main, labels, row):
         """Notice targets that the model's last function cannot reach."""
@@ -1658,24 +1660,18 @@ class _Outputs:
 
     def is_one_sample(self):
         """Return whether all samples are the same."""
-        given = [
-            e for (kind, _), e in self.extremes.items() if kind == "input"
-        ]
-        return all(bool(e.same().all()) for e in given)
+        return all(bool(e.same().all()) for e in self.inputs.values())
 
     def spread(self):
-        """Return how far outputs differ between samples, relative to size."""
-        found = [
-            e for (kind, _), e in self.extremes.items() if kind == "output"
-        ]
-        if not found or not self.is_finite:
+        """Return the outputs' deviation over samples, relative to size."""
+        if not self.sums or not self.is_finite:
             return np.nan
-        size = max(
-            float(torch.maximum(e.largest.abs(), e.least.abs()).max())
-            for e in found
+        apart = sum(
+            float((square - total.square() / count).clamp(min=0).sum())
+            for count, total, square in self.sums.values()
         )
-        apart = max(float((e.largest - e.least).max()) for e in found)
-        return apart / size if size else 0.0
+        size = sum(float(square.sum()) for _, _, square in self.sums.values())
+        return (apart / size) ** 0.5 if size else 0.0
 
     def has_one_length(self):
         least, largest = self.length.least, self.length.largest
@@ -1743,8 +1739,10 @@ def _pass(model, batch, loss, recorder, samples, outputs):
     outputs.add(output, batch)
     main = _main_output(output)
     node = None if main is None else recorder.nodes.get(main)
-    if node and node.row and batch.labels is not batch.whole:
-        outputs.compare(main, batch.labels, node.row)
+    if node and node.row:
+        outputs.main.add(node.row.name)
+        if batch.labels is not batch.whole:
+            outputs.compare(main, batch.labels, node.row)
     if not _is_tensor(number) or number.numel() != 1:
         raise TypeError(
             "loss must return one number as a tensor, such as "
@@ -1961,8 +1959,8 @@ RULES = (
         limit=1 / 2,
         problem="All units are dead: no gradient passes, for any of the "
         "samples.",
-        remedy="Start anew with He's weights, biases of 0 and a smaller "
-        "learning rate.",
+        remedy="Start anew with a smaller learning rate, clipping or batch "
+        "norm, and with He's weights and biases of 0.",
         at_output="Take the activation off the output, and start anew.",
         disturbs_gradient=True,
     ),
@@ -2290,7 +2288,7 @@ def report(model, x, loss=None, *, axis=None, all_data=False):
     """
     seen = _look(model, x, loss, axis)
     one_sample = seen.outputs.is_one_sample()
-    faults = _faults(seen.layers, all_data, one_sample)
+    faults = _faults(seen, all_data)
     findings = [
         *(() if one_sample else _input_findings(seen)),
         *_layer_findings(faults),
@@ -2305,10 +2303,10 @@ def report(model, x, loss=None, *, axis=None, all_data=False):
     )
 
 
-def _faults(layers, all_data, one_sample):
-    """Return the layers that break a rule, by rule."""
+def _faults(seen, all_data):
+    """Return the layers that break a rule, by rule and whether at the output."""
     faults = defaultdict(list)
-    for layer in layers:
+    for layer in seen.layers:
         if not layer.is_judged or not layer.dead.size:
             continue
         few = layer.samples < _MANY and not all_data
@@ -2318,9 +2316,8 @@ def _faults(layers, all_data, one_sample):
             if rule.needs_units and not layer.units_known:
                 continue
             if rule.measure(layer) > rule.limit:
-                faults[rule, layer.is_output and bool(rule.at_output)].append(
-                    layer
-                )
+                is_last = layer.name in seen.outputs.main
+                faults[rule, is_last and rule.at_output != ""].append(layer)
                 break
     return faults
 
@@ -2429,7 +2426,12 @@ def _whole_findings(seen, faults, one_sample):
         for layer in layers
         if layer.constant.all() and not layer.dead.all() and layer.is_judged
     ]
-    ill = faults or one_sample or seen.samples < 2
+    ill = (
+        disturbed
+        or one_sample
+        or seen.samples < 2
+        or any(rule.measure is _likeness for rule, _ in faults)
+    )
     if constant and not ill:
         yield Finding(
             _listed(constant[:1]),
@@ -2439,7 +2441,7 @@ def _whole_findings(seen, faults, one_sample):
             "and whether weights before it are 0.",
             "07_dying_relu",
         )
-    elif seen.outputs.spread() < 1e-4 and not ill:
+    elif seen.outputs.spread() < 1e-3 and not ill:
         yield Finding(
             "output",
             "The outputs are the same for all samples, or nearly so.",
