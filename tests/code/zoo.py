@@ -232,7 +232,7 @@ class DenseNet(nn.Module):
         for i in range(4)
         for name, units in zip(calls("relu()", 2), (8 + 8 * i, 16))
     ],
-    *at(1, 40, "relu_()"),
+    *at(1, 40, "relu()"),
 )
 def densenet():
     return start(DenseNet(), he_fan_in), pictures(16, 3, 16)
@@ -474,13 +474,13 @@ class Denoiser(nn.Module):
         return self.head(swish(self.norm(x)))
 
 
-SWISHES = zip(calls("sigmoid()", 3), (1, -1, 1), (16, 32, 16))
+SWISHES = zip(calls("mul(sigmoid)", 3), (1, -1, 1), (16, 32, 16))
 
 
 @published(
     ("time.1", -1, 32),
     *each("01", "blocks.{}.", *SWISHES),
-    *at(1, 16, "sigmoid()"),
+    *at(1, 16, "mul(sigmoid)"),
 )
 def diffusion():
     return Denoiser(), (pictures(16, 3, 16), torch.randint(1000, (16,)))
@@ -743,7 +743,7 @@ class SquaredMLP(MLP):
         return self.c_proj(squared_relu(self.c_fc(x)))
 
 
-@published(*each("0123", "h.{}.mlp.", *at(-1, 128, "relu().square()")))
+@published(*each("0123", "h.{}.mlp.", *at(-1, 128, "square(relu)")))
 def gpt_of_zero_branches():
     """So et al. 2021 in the "speed run": branches that start at 0.
 
