@@ -209,6 +209,21 @@ def test_in_eval_mode_only_an_untrained_batch_norm_is_named(name):
     assert not others, str(report)
 
 
+def has_batch_norm(name):
+    norms = nn.BatchNorm1d, nn.BatchNorm2d
+    return any(isinstance(part, norms) for part in ZOO[name]()[0].modules())
+
+
+@pytest.mark.parametrize("name", filter(has_batch_norm, ZOO))
+def test_a_batch_norm_that_has_seen_the_data_is_no_fault(name):
+    model, x = built(name, "train")
+    with torch.no_grad():
+        for _ in range(100):
+            called(model, x)
+    report = health.report(model.eval(), x, ZOO[name].loss)
+    assert not report.findings, str(report)
+
+
 @every_model
 def test_each_call_of_an_activation_has_one_row_and_a_name_of_its_own(name):
     names = [layer.name for layer in rows(reported(name, "train"))]

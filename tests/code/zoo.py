@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
+from torch.utils.checkpoint import checkpoint
 
 ZOO = {}
 
@@ -734,6 +735,21 @@ def gpt_with_targets():
     return GPT(layers=12), (words(4, 16), words(4, 16))
 
 
+class CheckpointedGPT(GPT):
+    """Chen et al. 2016: forgets what is inside a block, and runs it again."""
+
+    def forward(self, idx):
+        x = self.wte(idx) + self.wpe(torch.arange(idx.shape[1]))
+        for block in self.h:
+            x = checkpoint(block, x, use_reentrant=False)
+        return self.lm_head(self.ln_f(x))
+
+
+@published(*each("0123", "h.{}.mlp.", *at(-1, 128, "act")))
+def gpt_checkpointed():
+    return CheckpointedGPT(), words(16, 16)
+
+
 def squared_relu(x):
     return F.relu(x).square()
 
@@ -1184,6 +1200,32 @@ def actor_critic():
     return ActorCritic(), torch.randn(64, 4)
 
 
+@published(*at(-1, 64, "1", "3"), ("5", -1, 2))
+def ddpg_actor():
+    """Lillicrap et al. 2015: its actions start near 0."""
+    layers = [nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU()]
+    model = nn.Sequential(*layers, nn.Linear(64, 2), nn.Tanh())
+    for parameter in model[4].parameters():
+        nn.init.uniform_(parameter, -3e-3, 3e-3)
+    return model, torch.randn(64, 8)
+
+
+class Sine(nn.Module):
+    def forward(self, x):
+        return torch.sin(30 * x)
+
+
+@published(*at(-1, 64, "1", "3", "5"))
+def siren():
+    """Sitzmann et al. 2020, for the places in a picture."""
+    layers = [nn.Linear(2, 64), Sine(), nn.Linear(64, 64), Sine()]
+    layers += [nn.Linear(64, 64), Sine(), nn.Linear(64, 1)]
+    nn.init.uniform_(layers[0].weight, -1 / 2, 1 / 2)
+    for layer in layers[2::2]:
+        nn.init.uniform_(layer.weight, -0.01, 0.01)  # sqrt(6 / 64) / 30
+    return nn.Sequential(*layers), torch.rand(256, 2) * 2 - 1
+
+
 class QuickGELU(nn.Module):
     def forward(self, x):
         return x * torch.sigmoid(1.702 * x)
@@ -1303,5 +1345,5 @@ def recommender():
 # Each of these classes maps every number on its own: it is one activation.
 ELEMENTWISE = (
     *(GELUActivation, HardSigmoid, HardSwish, MemoryEfficientSwish),
-    *(NewGELU, QuickGELU),
+    *(NewGELU, QuickGELU, Sine),
 )
