@@ -67,8 +67,6 @@ MODULES = (
     *(nn.Sigmoid, nn.Tanh),
     *zoo.ELEMENTWISE,
 )
-
-
 # They keep a function that they were given.
 KEEPERS = nn.TransformerEncoderLayer, nn.TransformerDecoderLayer
 
@@ -173,8 +171,8 @@ def count(call, axis, units):
 
 
 def test_the_count_agrees_with_one_by_hand():
-    # Pre-activations (-1, 2, 3) and (-2, 1, -1); outputs 5 and 1, plus those
-    # of a skip from the second one, 2 and 1. The loss is (7^2 + 2^2) / 2.
+    # Pre-activations (-1, 2, 3) and (-1/2, 1, -1); outputs 5 and 1, plus
+    # those of a skip from the second one, 2 and 1. The loss is (7^2 + 2^2) / 2.
     class Small(nn.Module):
         def __init__(self):
             super().__init__()
@@ -187,7 +185,6 @@ def test_the_count_agrees_with_one_by_hand():
     model = Small()
     model.linear.weight.data = torch.tensor([[-1.0, 0], [2, 0], [0, 1]])
     x = torch.tensor([[1.0, 3.0], [0.5, -1.0]])
-    model.linear.weight.data[0, 0] = -1.0
     (found,) = counts(model, x, [("relu", -1, 3)])
     # The gradients are (0, 14, 7) and (0, 4, 0).
     assert found == pytest.approx((1 / 3, 1 / 3, 3 / 6, 261**0.5))
