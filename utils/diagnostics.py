@@ -56,10 +56,10 @@ def layers(model, x, loss=None):
     Parameters
     ----------
     model : Module or Networks
-        An nn.Module whose activations are modules, or networks of the book.
+        Any nn.Module, or networks of the book.
     x : Tensor or array_like
-        What the model takes, with the samples along its first axis: a tensor
-        for a module; for Networks an array is as good.
+        What the model takes, with the samples along its first axis: as of
+        `health.layers` for a module; for Networks an array is as good.
     loss : callable, optional
         A function of the model's output that returns one number, for the
         gradient norm. By default the mean of the squared outputs, which needs
@@ -74,16 +74,11 @@ def layers(model, x, loss=None):
     Raises
     ------
     TypeError, ValueError, RuntimeError
-        As of `health.measure`; or Networks have no hidden layer.
-
-    Warns
-    -----
-    UserWarning
-        If a module calls functional activations (F.relu, torch.tanh, ...).
+        As of `health.layers`; or Networks have no hidden layer.
 
     See Also
     --------
-    health.measure : What a unit is, when a number is nan, and what is left
+    health.layers : What a unit is, when a number is nan, and what is left
         as it was.
 
     Examples
@@ -99,7 +94,7 @@ def layers(model, x, loss=None):
         arguments.instance(
             "model", model, nn.Module, "an nn.Module or Networks"
         )
-        return health.measure(model, x, loss, stacklevel=3)
+        return health.layers(model, x, loss)
     with torch.inference_mode(False), torch.enable_grad():
         return _network_layers(model, x, loss or health.mean_squared_output)
 

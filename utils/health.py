@@ -1,7 +1,8 @@
-"""What each activation layer of a torch model does, and what is wrong there.
+"""What each activation of a torch model does, and what is wrong there.
 
-`report(model, x)` says it of anybody's nn.Module; `measure` gives the numbers
-alone. This file needs Python, NumPy and torch, and nothing else of the book.
+`report(model, x)` says it of anybody's nn.Module, `layers` gives the numbers
+alone, and `Monitor(model)` watches a training. This file needs Python, NumPy
+and torch, and nothing else of the book: copy it beside your script.
 
 The words, each defined on the data that were given, for one unit:
 
@@ -29,64 +30,165 @@ For one layer:
   pre-activations at which the slope is below 1 % of the function's largest.
   It is 0 for all others, and for ReLU6, which is flat at both ends but made
   to be so below 0, as ReLU is.
+
+How an activation is seen: torch's functions are watched while the model runs
+(a TorchFunctionMode). One that maps each number on its own, or a few in a row
+that together do so to one tensor, is a function of that tensor, z. It is an
+activation if a function is in it that torch knows as one, or a kink at 0, or
+if it is all that a module does.
 """
 
+import csv
+import dataclasses
+import inspect
+import random
 import re
+import sys
 import textwrap
-import warnings
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from html import escape
+from io import BytesIO
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
-from torch.autograd.graph import get_gradient_edge
-from torch.nn.modules.conv import _ConvNd
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.modules import module as torch_module
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
+from torch.utils import checkpoint
+from torch.utils.weak import TensorWeakRef, WeakIdKeyDictionary
 
-# The modules that map each number on its own, and so have a slope. Add a
-# class of your own: health.ACTIVATION_MODULES.add(MyReLU).
-ACTIVATION_MODULES = {
-    nn.CELU,
-    nn.ELU,
-    nn.GELU,
-    nn.Hardshrink,
-    nn.Hardsigmoid,
-    nn.Hardswish,
-    nn.Hardtanh,
-    nn.LeakyReLU,
-    nn.LogSigmoid,
-    nn.Mish,
-    nn.PReLU,
-    nn.ReLU,
-    nn.ReLU6,
-    nn.RReLU,
-    nn.SELU,
-    nn.Sigmoid,
-    nn.SiLU,
-    nn.Softplus,
-    nn.Softshrink,
-    nn.Softsign,
-    nn.Tanh,
-    nn.Tanhshrink,
-    nn.Threshold,
+# torch's names of the functions that are activations wherever they stand.
+_ACTIVATIONS = {
+    "celu",
+    "elu",
+    "gelu",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "leaky_relu",
+    "log_sigmoid",
+    "logsigmoid",
+    "mish",
+    "prelu",
+    "relu",
+    "relu6",
+    "rrelu",
+    "selu",
+    "sigmoid",
+    "silu",
+    "sin",
+    "softplus",
+    "softshrink",
+    "softsign",
+    "special_expit",
+    "tanh",
+    "tanhshrink",
+    "threshold",
 }
-# torch's functions of the same names leave no module to measure.
-_FUNCTIONS = {module.__name__.lower() for module in ACTIVATION_MODULES}
+# Those that make one of it only with a kink, or inside a module.
+_KINKS = {"clamp", "clamp_max", "clamp_min", "clip", "maximum", "minimum"}
+_CHOICES = {"fmax", "fmin", "masked_fill", "max", "min", "where"}
+_COMPARISONS = {"ge", "greater", "greater_equal", "gt", "le", "less"} | {
+    "less_equal",
+    "lt",
+}
+_OTHERS = {
+    *("abs", "arctan", "asinh", "atan", "cos", "cosh", "erf", "erfc", "exp"),
+    *("expm1", "float_power", "log", "log1p", "log2", "logaddexp", "pow"),
+    *("rdiv", "reciprocal", "rpow", "rsqrt", "rtruediv", "sign", "sinh"),
+    *("special_erf", "sqrt", "square"),
+}
+_BENDING = _ACTIVATIONS | _KINKS | _CHOICES | _COMPARISONS | _OTHERS
+_SUMS = {"add", "iadd", "isub", "radd", "rsub", "sub", "subtract"}
+_PRODUCTS = {
+    "div",
+    "divide",
+    "idiv",
+    "imul",
+    "itruediv",
+    "mul",
+    "multiply",
+} | {
+    "rmul",
+    "true_divide",
+    "truediv",
+}
+_CASTS = {"bfloat16", "clone", "contiguous", "double", "float", "half"} | {
+    "neg",
+    "to",
+    "type",
+    "type_as",
+}
+# Of these, the ones that only give an activation another shape.
+_SHAPING = {"pow", "square"}
+_ELEMENTWISE = _BENDING | _SUMS | _PRODUCTS | _CASTS
+_IN_PLACE = {"__iadd__", "__isub__", "__imul__", "__idiv__", "__itruediv__"}
+# They ask for nothing but a fact about a tensor, or make one like it.
+_QUIET = {
+    *("empty_like", "full_like", "new_empty", "new_full", "new_ones"),
+    *("new_tensor", "new_zeros", "ones_like", "rand_like", "randn_like"),
+    *("zeros_like",),
+    *("__bool__", "__contains__", "__format__", "__len__", "__repr__", "data"),
+    *("data_ptr", "dim", "element_size", "get_device", "is_complex"),
+    *("is_contiguous", "is_floating_point", "is_pinned", "isfinite", "isnan"),
+    *("nelement", "numel", "register_hook", "requires_grad_", "retain_grad"),
+    *("size", "storage_offset", "stride"),
+}
+_NORMS = {"batch_norm", "group_norm", "instance_norm", "layer_norm"} | {
+    "rms_norm"
+}
+_CONVOLUTIONS = re.compile(r"conv(_transpose)?(\d)d")
+_MATMULS = {"addbmm", "addmm", "baddbmm", "bmm", "matmul", "mm", "rmatmul"}
+_MOVED = {"contiguous", "clone", "flatten", "reshape", "unflatten", "view"}
+_SOFTMAX = {"log_softmax", "softmax", "softmin"}
+_FUSED = {
+    *("gru", "gru_cell", "lstm", "lstm_cell", "rnn_relu", "rnn_relu_cell"),
+    *("rnn_tanh", "rnn_tanh_cell"),
+}
+# What no hook reaches: how it is called, and how to see it.
+_UNSEEN = {
+    **dict.fromkeys(
+        _FUSED,
+        "the functions inside {}: they run as one; write the step out, with "
+        "torch.sigmoid and torch.tanh, to see them",
+    ),
+    **dict.fromkeys(
+        (*_SOFTMAX, "gumbel_softmax"),
+        "the softmax in {}: it maps vectors, not numbers; a hook on the "
+        "module shows its outputs",
+    ),
+    **dict.fromkeys(
+        ("multi_head_attention_forward", "scaled_dot_product_attention"),
+        "the softmax of the attention in {}: it maps vectors, not numbers; "
+        "need_weights=True returns its outputs",
+    ),
+    "glu": "the sigmoid of the gated unit in {}: it runs inside glu; write a "
+    "* torch.sigmoid(b) to see it",
+    "hidden": "what {} does: torch does not show its functions; write it with "
+    "torch's own to see it",
+    "script": "what {} does: it is TorchScript; measure the Python module "
+    "that it was made of",
+}
 # The largest slopes of the functions that are flat at both ends, not ReLU6.
 _LARGEST_SLOPES = {
     "hardsigmoid": 1 / 6,
     "hardtanh": 1,
     "sigmoid": 1 / 4,
     "softsign": 1,
+    "special_expit": 1 / 4,
     "tanh": 1,
 }
+# So many numbers are measured at once, which bounds the memory.
+_CHUNK = 1 << 18
 
 
 # --- the words ---
@@ -168,18 +270,35 @@ class Layer:
     Attributes
     ----------
     name : str
-        The module's place in the model; "relu (call 2)" when one module is
-        used again.
+        The activation's place in the model: the module's, or the module's in
+        which a function was called, as in "block.1.relu()"; "relu (call 2)"
+        when it is used again.
     activation : str
-        The type of the module.
+        The type of the module, or the names of the functions.
     dead, always_on, constant : ndarray of bool (..., units)
         Which units are so.
     zero_fraction, nonfinite_fraction, saturated_fraction : ndarray (...)
         Shares of the layer's numbers, from 0 to 1.
     gradient_norm, cosine : ndarray (...)
         Of the whole layer.
+    samples : int
+        What each unit was judged over: samples times positions, such as
+        pixels or tokens; 1 if the pre-activations are the same on all.
     is_output : bool
         Whether the outputs are the model's own.
+    is_gate : bool
+        Whether another tensor is multiplied by the outputs, or they lead to
+        nothing but such a product.
+    units_known : bool
+        Whether it is known which axis holds the units.
+    is_judged : bool
+        Whether nothing before it makes its numbers meaningless.
+    is_trained : bool
+        Whether parameters that need a gradient come before it.
+    is_reached : bool
+        Whether autograd sent it a gradient.
+    follows : tuple of str
+        The names of the layers right before it, on all ways to it.
     """
 
     name: str
@@ -192,7 +311,14 @@ class Layer:
     saturated_fraction: np.ndarray
     gradient_norm: np.ndarray
     cosine: np.ndarray
+    samples: int = 0
     is_output: bool = False
+    is_gate: bool = False
+    units_known: bool = True
+    is_judged: bool = True
+    is_trained: bool = True
+    is_reached: bool = True
+    follows: tuple = ()
 
     def __repr__(self):
         """Return the name and the shares of the units."""
@@ -248,146 +374,1061 @@ class Layer:
             "cosine": _mean_cosine(a.flatten(-2)),
         }
         return cls(
-            name, activation, **{k: t.numpy()[()] for k, t in measured.items()}
+            name,
+            activation,
+            **{k: t.numpy()[()] for k, t in measured.items()},
+            samples=z.shape[-3] * z.shape[-2],
         )
 
 
-def measure(model, x, loss=None, *, stacklevel=2):
-    """Measure every activation of a model in one forward and backward pass.
+def _norm(vectors):
+    """Return the norm over the last axis, of any numbers in range."""
+    largest = vectors.abs().amax(-1, keepdim=True)
+    largest = largest.where(largest != 0, 1)
+    return largest * (vectors / largest).norm(dim=-1, keepdim=True)
+
+
+def _directions(vectors):
+    """Return the sum of the unit vectors, and how many there are."""
+    norms = _norm(vectors)
+    count = (norms != 0).sum((-2, -1))
+    return (vectors / norms.where(norms != 0, 1)).sum(-2), count
+
+
+def _mean_cosine(vectors):
+    """Return the mean cosine of all pairs that are not 0, (..., N, size)."""
+    total, count = _directions(vectors)
+    pairs = torch.where(count > 1, count * (count - 1), torch.nan)
+    return (total.square().sum(-1) - count) / pairs
+
+
+class _Extremes:
+    """Hold the least and the largest number of each unit, as they come."""
+
+    def __init__(self):
+        self.least = self.largest = None
+
+    def add(self, values, over):
+        # Booleans have no order in torch's minimum.
+        if values.dtype == torch.bool:
+            values = values.to(torch.uint8)
+        least = (values.amin(over) if over else values).flatten()
+        largest = (values.amax(over) if over else values).flatten()
+        if self.least is not None:
+            least = torch.minimum(least, self.least)
+            largest = torch.maximum(largest, self.largest)
+        self.least, self.largest = least, largest
+
+    def same(self):
+        return self.least == self.largest
+
+
+class _Tally:
+    """Add up what one activation did, chunk by chunk and batch by batch."""
+
+    def __init__(self, name, activation, flags):
+        self.name, self.activation, self.flags = name, activation, flags
+        self.slope, self.z, self.a = _Extremes(), _Extremes(), _Extremes()
+        self.counts, self.broken = Counter(), False
+        # By shape of a sample, since only equal shapes can be compared.
+        self.directions = {}
+        # By batch: its number of samples, and the norm of the gradient in it.
+        self.gradients = []
+
+    def add(self, z, a, slope, over, is_by_sample):
+        """Count numbers of which the axes `over` are samples and positions."""
+        self.z.add(z, over)
+        self.slope.add(slope, over)
+        self.a.add(a, over)
+        self.counts["numbers"] += z.numel()
+        self.counts["zero"] += int((a == 0).sum())
+        if not (self.z.least + self.z.largest).isfinite().all():
+            broken = ~z.isfinite()
+            self.broken |= (broken.amax(over) if over else broken).flatten()
+            self.counts["nonfinite"] += int(broken.sum())
+        largest = _LARGEST_SLOPES.get(self.activation.lower(), 0)
+        if largest:
+            flat = slope.abs() < largest / 100
+            self.counts["saturated"] += int(flat.sum())
+        if is_by_sample:
+            total, count = _directions(a.reshape(len(a), -1).double())
+            before = self.directions.get(a.shape[1:], (0, 0))
+            both = before[0] + total, before[1] + count
+            self.directions[a.shape[1:]] = both
+
+    def feel(self, samples, gradient):
+        """Keep the norm of the gradient, as a hook of autograd."""
+        self.gradients.append((samples, _length(gradient.detach())))
+
+    def layer(self, samples):
+        """Return the Layer, of batches with so many samples in all."""
+        if not self.counts["numbers"]:
+            none, nan = np.zeros(0, bool), np.float64(np.nan)
+            return Layer(
+                self.name,
+                self.activation,
+                *[none] * 3,
+                *[nan] * 5,
+                **self.flags,
+            )
+        whole = ~(
+            self.broken | torch.zeros_like(self.z.least, dtype=torch.bool)
+        )
+        flat = self.slope.same() & whole
+        zero, nonfinite, saturated = (
+            np.float64(self.counts[key] / self.counts["numbers"])
+            for key in ("zero", "nonfinite", "saturated")
+        )
+        # The mean over batches, each as often as it has samples.
+        norms = [count / samples * norm for count, norm in self.gradients]
+        alike = [
+            (float(total.square().sum() - count), float(count * (count - 1)))
+            for total, count in self.directions.values()
+        ]
+        above, pairs = map(sum, zip(*alike)) if alike else (0, 0)
+        is_one = bool((self.z.same() & whole).all())
+        return Layer(
+            self.name,
+            self.activation,
+            dead=(flat & (self.slope.least == 0)).cpu().numpy(),
+            always_on=(flat & (self.slope.least != 0)).cpu().numpy(),
+            constant=(self.a.same() & whole).cpu().numpy(),
+            zero_fraction=zero,
+            nonfinite_fraction=nonfinite,
+            saturated_fraction=saturated,
+            gradient_norm=np.float64(
+                _length(torch.tensor(norms, dtype=torch.float64))
+                if norms
+                else np.nan
+            ),
+            cosine=np.float64(above / pairs if pairs else np.nan),
+            samples=1 if is_one else self.counts["numbers"] // len(whole),
+            is_reached=bool(self.gradients),
+            follows=tuple(row.name for row in self.before),
+            **self.flags,
+        )
+
+
+def _length(numbers):
+    """Return the norm of all numbers of a tensor, as a float."""
+    if numbers.dtype != torch.float64:
+        norm = torch.linalg.vector_norm(numbers, dtype=torch.float64)
+        return float(norm)
+    # The squares may be out of range.
+    return float(_norm(numbers.flatten())) if numbers.numel() else 0.0
+
+
+# --- how the model's functions are watched ---
+
+
+@dataclass(eq=False)
+class _Node:
+    """Hold what is known of one tensor that comes from the data."""
+
+    # A weak reference to the tensor.
+    tensor: Callable | None = None
+    # The axes of the units, counted from the end; None if not known.
+    axes: tuple | None = None
+    # Whether a gradient leads from it to the data; None if not known yet.
+    live: bool | None = False
+    # Whether no weights and no norm came before.
+    is_raw: bool = False
+    # Whether parameters that need a gradient, or an untrained batch norm, did.
+    is_trained: bool = False
+    is_stale: bool = False
+    # What it is a function of, number by number; the call that computes it;
+    # whether that bends, by which functions, and whether by an activation.
+    root: "_Node | None" = None
+    call: tuple | None = None
+    is_bent: bool = False
+    names: tuple = ()
+    is_activation: bool = False
+    is_opening: bool = False
+    # The row whose output it is, and the rows last before it.
+    row: "_Tally | None" = None
+    before: frozenset = frozenset()
+    is_softmax: bool = False
+    # The first weights, if they made it.
+    entrance: str | None = None
+
+    def line(self):
+        """Return it and what it is a function of, nearest first."""
+        node, found = self, []
+        while node is not None:
+            found.append(node)
+            node = node.root
+        return found
+
+    def parts(self):
+        """Return the nodes that its function was given."""
+        return list(_leaves(self.call[1:], _Node)) if self.call else []
+
+    def at(self, numbers, known, cut):
+        """Compute it anew from some of its root's numbers.
+
+        `known` holds what was computed, at first the root alone; `cut` takes
+        the same rows out of a constant.
+        """
+        if self not in known:
+
+            def value(given):
+                if isinstance(given, _Node):
+                    return given.at(numbers, known, cut)
+                return cut(given) if _is_tensor(given) else given
+
+            function, args, kwargs = self.call
+            args, kwargs = _mapped(value, args), _mapped(value, kwargs)
+            if _is_in_place(function, args, kwargs):
+                args = (args[0].clone(), *args[1:])
+            known[self] = function(*args, **kwargs)
+        return known[self]
+
+
+def _gone():
+    """Stand for a weak reference to a tensor that was overwritten."""
+
+
+class _Open(NamedTuple):
+    """Hold an activation that a function after it may still become part of."""
+
+    root: _Node
+    z: torch.Tensor
+    name: str
+    activation: str
+    call: int
+    by_module: bool
+    number: int
+
+
+def _is_tensor(value):
+    return isinstance(value, torch.Tensor)
+
+
+def _leaves(value, kind=torch.Tensor):
+    """Return all of a kind in nested tuples, lists, dicts and dataclasses."""
+    if isinstance(value, kind):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in list(value.values()):
+            yield from _leaves(part, kind)
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from _leaves(part, kind)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield from _leaves(vars(value), kind)
+    elif type(value).__module__ == "types" or hasattr(value, "logits"):
+        yield from _leaves(vars(value), kind)
+
+
+def _mapped(function, value):
+    """Return nested tuples, lists and dicts with each leaf replaced."""
+    if isinstance(value, (tuple, list)):
+        return tuple(_mapped(function, part) for part in value)
+    if isinstance(value, dict):
+        return {key: _mapped(function, part) for key, part in value.items()}
+    return function(value)
+
+
+def _is_in_place(function, args, kwargs):
+    name = getattr(function, "__name__", "")
+    return (
+        (name.endswith("_") and not name.endswith("__"))
+        or name in _IN_PLACE
+        or kwargs.get("inplace") is True
+        # F.relu(x, True)
+        or (
+            getattr(function, "__module__", "") == "torch.nn.functional"
+            and name.strip("_") in _ACTIVATIONS - {"rrelu"}
+            and bool(args)
+            and args[-1] is True
+        )
+    )
+
+
+def _is_kink(base, args, kwargs, constants):
+    """Return whether a clamp or a maximum is one that makes an activation."""
+    if base in ("maximum", "minimum", "max", "min", "fmax", "fmin"):
+        return all(t.numel() == 1 or not t.any() for t in constants)
+    given = dict(zip(("min", "max"), args[1:])) | kwargs
+    low, high = given.get("min"), given.get("max")
+    if base in ("clamp_min", "clamp_max"):
+        return given.get("min", high) == 0
+    return (low == 0 and high in (None, 1, 6)) or (low == -1 and high == 1)
+
+
+def _nearest(nodes):
+    """Return the nearest node of which all are functions, if there is one."""
+    shared = set(nodes[0].line()).intersection(*(n.line() for n in nodes[1:]))
+    return next((node for node in nodes[0].line() if node in shared), None)
+
+
+def _strides(shape):
+    steps = [1]
+    for size in reversed(shape[1:]):
+        steps.append(steps[-1] * size)
+    return steps[::-1]
+
+
+def _followed(axes, before, after, is_view):
+    """Return where axes lie in a tensor that was viewed or shaped anew.
+
+    An axis covers steps in memory, from its stride to its stride times its
+    size. What lies there afterwards is that axis, or a part of it, or has
+    taken it in.
+    """
+    if axes is None:
+        return None
+    old, new = (
+        t.stride() if is_view else _strides(t.shape) for t in (before, after)
+    )
+    spans = [
+        (old[axis], old[axis] * before.shape[axis])
+        for axis in axes
+        if before.shape[axis] > 1
+    ]
+    return tuple(
+        axis - after.ndim
+        for axis, (step, size) in enumerate(zip(new, after.shape))
+        if size > 1
+        and any(
+            low <= step < high or step <= low < step * size
+            for low, high in spans
+        )
+    )
+
+
+def _share_memory(a, b):
+    try:
+        same = a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
+    except (NotImplementedError, RuntimeError):  # a sparse one has no storage
+        return False
+    return same and a.numel() > 0
+
+
+class _Recorder(TorchFunctionMode):
+    """Watch a model run, and measure each of its activations.
 
     Parameters
     ----------
     model : Module
-        An nn.Module whose activations are modules. A module is an activation
-        if it maps each number on its own, as nn.ReLU does and nn.Softmax does
-        not; nn.Identity is none. It runs in the mode it is in, training or
-        evaluation.
-    x : Tensor
-        What the model takes, with the samples along its first axis.
-    loss : callable, optional
-        A function of the model's output that returns one number, for the
-        gradient norm. By default `mean_squared_output`.
-    stacklevel : int
-        As of warnings.warn: whom the warning points to. A function that
-        calls this one for its own caller gives 3.
-
-    Returns
-    -------
-    list of Layer
-        In the order of their calls.
-
-    Raises
-    ------
-    TypeError
-        If `model` is no module, `x` no tensor, or the loss not one number.
-    ValueError
-        If `x` has no sample or lies on another device, or if the model has
-        lazy layers without weights, or ran no activation module.
-    RuntimeError
-        If model(x) fails.
-
-    Warns
-    -----
-    UserWarning
-        If the model calls functional activations (F.relu, torch.tanh, ...),
-        which leave no module to measure; it names them. Those written as a
-        clamp or where go unnoticed.
-
-    Notes
-    -----
-    A unit is a channel after a convolution, since all positions share its
-    weights: a dead one has slope 0 at all positions of all samples. After
-    nn.Linear it is an entry of the last axis, so that the tokens of a
-    transformer count like samples. The layer with weights that ran last
-    decides; before any, it is the channel for four axes and more. For the
-    cosine all positions of a sample make one vector; samples whose vector is
-    0 are left out, and with fewer than two others it is nan, as it is where
-    the activation's first axis does not run over the samples.
-
-    The gradient norm is nan where autograd sends a layer no gradient, since
-    the output does not use it or the model cuts the graph.
-
-    The model's mode, parameters, gradients, buffers and hooks, and torch's
-    random state, are left as they were.
-
-    Examples
-    --------
-    >>> model = nn.Sequential(nn.Linear(1, 2), nn.ReLU())
-    >>> with torch.no_grad():
-    ...     _ = model[0].weight.copy_(torch.tensor([[1.0], [2.0]]))
-    ...     _ = model[0].bias.copy_(torch.tensor([5.0, -5.0]))
-    >>> measure(model, torch.tensor([[-1.0], [0.0], [1.0]]))
-    [Layer(1, ReLU, 2 units: 50.0% dead, 50.0% always on, 50.0% constant)]
+        The model.
+    axis : int or dict, optional
+        The axis of the units, for all rows or by row.
+    may_cut : bool
+        Whether the graph may begin anew where it does not lead to the data.
     """
-    _check(model, x)
-    loss = loss or mean_squared_output
-    with (
-        torch.inference_mode(False),
-        torch.enable_grad(),
-        _left_alone(model, x),
-    ):
-        output, recorder = _recorded(model, x)
-        functions = ", ".join(
-            f"{name} (calls: {count})"
-            for name, count in recorder.functions.items()
-        )
-        if not recorder.calls:
-            raise ValueError(
-                "the model ran no activation module such as nn.ReLU()"
-                + (
-                    f"; make modules of its functions {functions}"
-                    if functions
-                    else ""
-                )
-            )
-        if functions:
-            warnings.warn(
-                "not measured, since functions leave no module: " + functions,
-                stacklevel=stacklevel,
-            )
-        gradients = _gradients(
-            loss(output), [call.edge for call in recorder.calls]
-        )
-        found = [
-            _layer(call, gradient, len(x))
-            for call, gradient in zip(recorder.calls, gradients)
+
+    def __init__(self, model, axis=None, may_cut=True):
+        super().__init__()
+        self.axis, self.may_cut, self.is_busy = axis, may_cut, False
+        self.paths = {module: name for name, module in model.named_modules()}
+        self.rows = {}
+        # What was noticed besides, by kind: the places in the model.
+        self.noticed = defaultdict(dict)
+        self.inputs = {}
+
+    def begin(self, samples):
+        """Get ready for a pass over so many samples."""
+        self.samples = samples
+        self.nodes, self.open = WeakIdKeyDictionary(), {}
+        self.stack, self.leaves, self.calls = [], [], Counter()
+        self.number, self.is_over = 0, False
+
+    def __enter__(self):
+        self.hooks = [
+            torch_module.register_module_forward_pre_hook(self.enters),
+            torch_module.register_module_forward_hook(
+                self.leaves_module, with_kwargs=True, always_call=True
+            ),
         ]
-    last = recorder.calls[-1].a
-    found[-1].is_output = isinstance(output, torch.Tensor) and torch.equal(
-        output.detach().flatten().to(last), last.flatten()
-    )
-    return found
+        return super().__enter__()
 
+    def __exit__(self, *error):
+        for hook in self.hooks:
+            hook.remove()
+        return super().__exit__(*error)
 
-def mean_squared_output(output):
-    """Return the mean of the squared outputs, a loss that needs no labels.
+    @contextmanager
+    def busy(self):
+        """Let torch's functions pass unseen."""
+        before, self.is_busy = self.is_busy, True
+        try:
+            yield
+        finally:
+            self.is_busy = before
 
-    Parameters
-    ----------
-    output : Tensor
-        What the model returned.
+    def know(self, tensor, node):
+        """Keep the node of a tensor."""
+        node.tensor = TensorWeakRef(tensor)
+        self.nodes[tensor] = node
+        return node
 
-    Returns
-    -------
-    Tensor
-        One number.
+    def data(self, tensor):
+        """Return a tensor of the data, as it is given to the model."""
+        if tensor.is_inference():
+            tensor = tensor.clone()
+        if tensor.is_floating_point() and self.may_cut:
+            tensor = self.new_leaf(tensor)
+        axes = (1 - tensor.ndim,) if tensor.ndim > 3 else (-1,)
+        live = tensor.requires_grad
+        self.know(tensor, _Node(axes=axes, live=live, is_raw=True))
+        return tensor
 
-    Raises
-    ------
-    TypeError
-        If the model returned something else.
+    def new_leaf(self, tensor):
+        """Return the tensor, with a graph that begins here."""
+        leaf = tensor.detach().requires_grad_()
+        self.leaves.append(leaf)
+        # A copy of it, since no function may overwrite a leaf.
+        return leaf.clone()
 
-    Examples
-    --------
-    >>> mean_squared_output(torch.tensor([1.0, 3.0]))
-    tensor(5.)
-    """
-    if not isinstance(output, torch.Tensor):
-        raise TypeError(
-            f"the model returns a {type(output).__name__}: give a loss, such "
-            "as loss=lambda output: output[0].square().mean()"
+    def place(self):
+        """Return the path of the module that runs."""
+        paths = (self.paths.get(m) for m, _ in reversed(self.stack))
+        return next((path for path in paths if path is not None), "")
+
+    def notice(self, kind, place=None):
+        self.noticed[kind][self.place() if place is None else place] = None
+
+    # Modules.
+
+    def enters(self, module, args):
+        given = {self.nodes[t] for t in _leaves(args) if t in self.nodes}
+        self.stack.append((module, given))
+
+    def leaves_module(self, module, args, *rest):
+        # After an error torch leaves out the keywords.
+        *kwargs, output = rest
+        while self.stack and self.stack.pop()[0] is not module:
+            pass
+        with self.busy():
+            given = {
+                self.nodes[t]: t
+                for t in _leaves((args, kwargs))
+                if t in self.nodes
+            }
+            if not given or module not in self.paths:
+                return
+            path = self.paths[module] or type(module).__name__
+            made = [t for t in _leaves(output) if t not in self.nodes]
+            if isinstance(module, torch.jit.ScriptModule):
+                self.notice("script", path)
+            elif made:
+                self.notice("hidden", path)
+            for tensor in made:
+                node = self.know(tensor, _Node(live=tensor.requires_grad))
+                node.is_trained = any(
+                    p.requires_grad for p in module.parameters()
+                )
+                node.is_stale = any(n.is_stale for n in given)
+            if _is_tensor(output):
+                self.name(module, path, given, self.nodes[output])
+
+    def name(self, module, path, given, node):
+        """Give an activation that is all of a module the module's name."""
+        root = next((n for n in node.line()[1:] if n in given), None)
+        if root is None or not node.is_bent:
+            return
+        found = self.open.get(node)
+        if found and found.by_module:
+            return
+        if type(module).__module__.startswith("torch.nn") and not found:
+            return
+        self.open_row(node, root, given[root], path, type(module).__name__)
+
+    # Functions.
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        name = getattr(function, "__name__", "")
+        if self.is_busy or name in _QUIET:
+            return function(*args, **kwargs)
+        tensors = list(_leaves((args, kwargs)))
+        operands = [t for t in tensors if t in self.nodes]
+        if not operands:
+            return function(*args, **kwargs)
+        with self.busy():
+            return self.watch(function, args, kwargs, tensors, operands)
+
+    def watch(self, function, args, kwargs, tensors, operands):
+        """Run a function of the data, and keep what it shows."""
+        base = function.__name__.strip("_")
+        nodes = [self.nodes[t] for t in operands]
+        for tensor, node in zip(operands, nodes):
+            # What was computed without a graph may have got one since, in an
+            # autograd.Function.
+            node.live = node.live or (
+                node.live is None and tensor.requires_grad
+            )
+        constants = [t for t in tensors if t not in self.nodes]
+        node = self.derived(function, base, args, kwargs, operands, constants)
+        in_place = _is_in_place(function, args, kwargs)
+        if in_place and node and not node.is_opening:
+            node = None
+        if node is None:
+            for each in nodes:
+                self.close(each)
+        elif node.is_opening and (z := node.root.tensor()) is not None:
+            self.open_row(node, node.root, z, *self.whole(node, in_place))
+        known = {
+            "is_trained": any(t.requires_grad for t in constants)
+            or any(n.is_trained for n in nodes),
+            "is_stale": any(n.is_stale for n in nodes),
+            "before": frozenset().union(
+                *({n.row} if n.row else n.before for n in nodes)
+            ),
+        }
+        if in_place:
+            output = self.run_in_place(function, args, kwargs, node)
+        else:
+            output = self.run(function, args, kwargs)
+        is_new = False
+        if _is_tensor(output) and not in_place and node is None:
+            output, is_new = self.with_graph(output, nodes)
+        for tensor in _leaves(output):
+            live = is_new or self.lives(tensor, nodes)
+            if node is not None and not (in_place and node.root.root is None):
+                vars(node).update(known, live=live)
+                self.know(tensor, node)
+                continue
+            new = self.know(tensor, _Node(**known, live=live))
+            new.axes = self.axes_of(base, args, kwargs, operands, tensor)
+            new.is_raw = all(n.is_raw for n in nodes) and not (
+                known["is_trained"] or base in _NORMS
+            )
+            if node is not None:
+                new.row = node.row
+            elif len(set(nodes)) == 1 and (
+                base in _MOVED or _share_memory(tensor, operands[0])
+            ):
+                new.row, new.is_softmax = nodes[0].row, nodes[0].is_softmax
+        if node is None:
+            self.look(base, args, kwargs, operands, nodes, output)
+        return output
+
+    def whole(self, node, in_place):
+        """Return path and type of a module that does this and no more.
+
+        What is overwritten is measured at once, not when the module ends.
+        """
+        module, given = self.stack[-1] if self.stack else (None, ())
+        if not in_place or node.root not in given or list(module.children()):
+            return ()
+        return self.paths.get(module), type(module).__name__
+
+    def run(self, function, args, kwargs):
+        try:
+            return function(*args, **kwargs)
+        except RuntimeError as error:
+            if not self.may_cut or "derivative for" not in str(error):
+                raise
+            # The data want a gradient here, and there they need none.
+            with torch.no_grad():
+                return function(*args, **kwargs)
+
+    def run_in_place(self, function, args, kwargs, node):
+        """Run a function that overwrites what it is given, and return that."""
+        target = args[0] if args else next(iter(kwargs.values()))
+        if node in self.open:
+            # At once, before z is gone; it may yet become part of another.
+            node.row = self.measure(node, self.open.pop(node))
+        old = self.nodes.get(target)
+        for each, found in list(self.open.items()):
+            if found.root is old:
+                self.close(each)
+        if old is not None:
+            old.tensor = _gone
+        if node is None or not (target._is_view() and target.requires_grad):
+            return function(*args, **kwargs)
+        # An in-place change of a view would take z, and with it the
+        # gradient, out of the graph. A copy leaves it in.
+        return target.copy_(function(target.clone(), *args[1:], **kwargs))
+
+    def lives(self, tensor, nodes):
+        """Return whether a gradient leads from the tensor to the data."""
+        if not torch.is_grad_enabled():
+            return None
+        return tensor.requires_grad and (
+            not self.may_cut or any(node.live for node in nodes)
         )
-    return output.square().mean()
+
+    def with_graph(self, output, nodes):
+        """Return an output that a gradient reaches, and whether it is new."""
+        if (
+            self.may_cut
+            and output.is_floating_point()
+            and torch.is_grad_enabled()
+            and not self.lives(output, nodes)
+        ):
+            return self.new_leaf(output), True
+        return output, False
+
+    def derived(self, function, base, args, kwargs, operands, constants):
+        """Return the node of an elementwise function, if this is one."""
+        nodes = [self.nodes[t] for t in operands]
+        shape, distinct = operands[0].shape, set(nodes)
+        several = len(operands) > 1
+        if (
+            base not in _ELEMENTWISE
+            or "out" in kwargs
+            or not all(
+                t.shape == shape
+                and (t.is_floating_point() or self.nodes[t].root)
+                for t in operands
+            )
+            or any(len(t.shape) > len(shape) for t in constants)
+            or torch.broadcast_shapes(shape, *(t.shape for t in constants))
+            != shape
+            # A maximum over an axis, or over all.
+            or (base in ("max", "min") and len(operands) + len(constants) < 2)
+        ):
+            return None
+        is_kink = base in _KINKS | _CHOICES - {"where", "masked_fill"} and (
+            several or _is_kink(base, args, kwargs, constants)
+        )
+        bends = (
+            base in _ACTIVATIONS | _KINKS | _COMPARISONS | _OTHERS
+            or (base in _CHOICES and (several or is_kink))
+            or (base in _PRODUCTS and several)
+            or (
+                base in ("div", "divide", "true_divide")
+                and operands[0] is not args[0]
+            )
+        )
+        nearest = _nearest(nodes)
+        if nearest is None:
+            return None
+        is_activation = (
+            base in _ACTIVATIONS - {"sin"}
+            or (base == "sin" and not nearest.is_raw)
+            or base in ("erf", "special_erf")
+            or is_kink
+            or (base in _CHOICES and several)
+            or (
+                base in _PRODUCTS
+                and several
+                and any(_COMPARISONS.intersection(n.names) for n in nodes)
+            )
+        )
+        # tanh(relu(x)) is a second activation, relu(x) ** 2 is not.
+        is_second = is_activation and len(distinct) == 1
+        root = nearest
+        if nearest.is_bent and not is_second:
+            root = nearest.root
+        parts = [] if is_second else nodes
+        if (
+            base in _OTHERS - _SHAPING
+            and len(distinct) == 1
+            and any(n.is_activation for n in nodes)
+        ):
+            return None
+        if (
+            base in _SUMS
+            and any(not n.is_bent for n in parts)
+            and any(n.is_activation for n in parts)
+            and several
+            and not (self.stack and root in self.stack[-1][1])
+        ):
+            return None  # a skip connection
+        is_activation |= any(n.is_activation for n in parts)
+        names = [name for n in parts for name in n.names]
+        is_step = bends or (several and any(n.is_bent for n in parts))
+
+        def node_of(value):
+            known = _is_tensor(value) and value in self.nodes
+            return self.nodes[value] if known else value
+
+        return _Node(
+            axes=nodes[0].axes,
+            is_raw=all(n.is_raw for n in nodes),
+            root=root,
+            call=(function, _mapped(node_of, args), _mapped(node_of, kwargs)),
+            is_bent=bends or any(n.is_bent for n in nodes),
+            names=tuple(dict.fromkeys(names + [base] * is_step)),
+            is_activation=is_activation,
+            is_opening=is_activation and is_step,
+        )
+
+    def open_row(self, node, root, z, path=None, activation=None):
+        """Keep an activation until it is clear that nothing is part of it."""
+        if self.is_over:
+            return
+        between = node.parts()
+        while between:
+            part = between.pop()
+            if part is root:
+                continue
+            self.forget(part)
+            between += part.parts()
+        self.forget(node)
+        *inner, outer = node.names
+        activation = activation or (
+            f"{outer}({', '.join(inner)})" if inner else outer
+        )
+        if path is None:
+            name = f"{activation}" + "()" * (not inner)
+            name = ".".join(filter(None, (self.place(), name)))
+        else:
+            name = path
+        self.calls[name] += 1
+        call = self.calls[name]
+        node.root = root
+        self.number += 1
+        self.open[node] = _Open(
+            root, z, name, activation, call, path is not None, self.number
+        )
+
+    def forget(self, node):
+        """Drop an activation that became a part of another one."""
+        found = self.open.pop(node, None)
+        if node.row is not None and node.root is not None:
+            found, node.row = node.row.opened, None
+            self.rows.pop(found.name, None)
+        if found and self.calls[found.name] == found.call:
+            self.calls[found.name] -= 1
+
+    def close(self, node):
+        """Measure all activations that end in a tensor."""
+        found, parts = self.open.pop(node, None), node.parts()
+        if found:
+            node.row = self.measure(node, found)
+        for part in parts:
+            self.close(part)
+        rows = {part.row for part in parts} - {None}
+        if node.row is None and len(rows) == 1:
+            (node.row,) = rows
+        node.root = node.call = None
+        node.is_bent = node.is_activation = False
+
+    def measure(self, node, found):
+        """Count what an activation does, and return its row."""
+        z, root = found.z, found.root
+        name = found.name + f" (call {found.call})" * (found.call > 1)
+        axis = self.axis
+        if isinstance(axis, Mapping):
+            axis = axis.get(name)
+        axes = root.axes if axis is None else (axis - z.ndim * (axis >= 0),)
+        flags = {
+            "units_known": axes is not None,
+            "is_judged": not root.is_stale,
+            "is_trained": root.is_trained,
+        }
+        if axes is None:
+            axes = (1 - z.ndim,) if z.ndim > 3 else (-1,)
+        over = [i for i in range(z.ndim) if i - z.ndim not in axes]
+        row = self.rows.setdefault(name, _Tally(name, found.activation, flags))
+        row.number, row.opened = found.number, found
+        row.positions = z.numel() / max(
+            1, np.prod([z.shape[axis] for axis in axes])
+        )
+        row.before = root.before
+        if z.requires_grad and root.live:
+            z.register_hook(partial(row.feel, self.samples))
+        if z.numel() == 0:
+            return row
+        rows = len(z) if z.ndim else 1
+        step = rows
+        if 0 in over:
+            step = max(1, _CHUNK * rows // z.numel())
+        is_relu = node.names == ("relu",) and node.parts() == [root]
+        is_random = "rrelu" in node.names
+        with (
+            torch.random.fork_rng(enabled=is_random),
+            torch.no_grad(),
+            # Not those of a checkpoint, which counts what is saved.
+            saved_tensors_hooks(lambda t: t, lambda t: t),
+        ):
+            for start in range(0, rows, step):
+                part = slice(start, start + step)
+                chunk = z.detach()[part] if z.ndim else z.detach()
+
+                def cut(constant, part=part):
+                    is_long = constant.ndim == z.ndim and len(constant) == rows
+                    return constant[part] if is_long else constant
+
+                if is_relu:
+                    a, slope = chunk.clamp(min=0), chunk > 0
+                else:
+                    with torch.enable_grad():
+                        leaf = chunk.requires_grad_()
+                        a = node.at(leaf, {root: leaf}, cut)
+                        (slope,) = torch.autograd.grad(a.sum(), leaf)
+                    chunk, a = chunk.detach(), a.detach()
+                row.add(chunk, a, slope, over, rows == self.samples)
+        return row
+
+    # What is noticed besides.
+
+    def axes_of(self, base, args, kwargs, operands, output):
+        """Return the axes of the units in what a function returns."""
+        first, node = operands[0], self.nodes[operands[0]]
+        named = _CONVOLUTIONS.fullmatch(base)
+        if named:
+            return (-1 - int(named[2]),)
+        if base in ("linear", "bilinear", "embedding", *_FUSED) or (
+            base == "multi_head_attention_forward"
+        ):
+            return (-1,)
+        if base in ("batch_norm", "group_norm", "instance_norm"):
+            return (1 - output.ndim,)
+        if base in ("layer_norm", "rms_norm"):
+            shape = args[1] if len(args) > 1 else kwargs["normalized_shape"]
+            normed = tuple(range(-len(shape), 0))
+            inside = tuple(a for a in node.axes or () if a in normed)
+            return inside or normed
+        if base in _MATMULS:
+            last = [t for t in args if _is_tensor(t)][-1]
+            if last not in self.nodes:
+                return (-1,)
+            if operands == [last]:
+                return (-2,)
+            return (-1,) if -1 in (self.nodes[last].axes or ()) else None
+        if base == "einsum":
+            return self.einsum_axes(args, output)
+        if base == "scaled_dot_product_attention":
+            value = args[2] if len(args) > 2 else kwargs["value"]
+            return self.nodes[value].axes if value in self.nodes else None
+        if _share_memory(output, first):
+            return _followed(node.axes, first, output, True)
+        if base in _MOVED:
+            return _followed(node.axes, first, output, False)
+        for tensor in operands:
+            if tensor.shape == output.shape and self.nodes[tensor].axes:
+                return self.nodes[tensor].axes
+        if node.axes is None or first.ndim == output.ndim:
+            return node.axes
+        sizes = [first.shape[axis] for axis in node.axes]
+        places = [
+            i - output.ndim for i, n in enumerate(output.shape) if [n] == sizes
+        ]
+        # After a sum over positions, say, if only one axis fits.
+        return tuple(places) if len(places) == 1 else None
+
+    def einsum_axes(self, args, output):
+        """Return the axes that come from tensors which are not data."""
+        equation, tensors = args[0], list(_leaves(args[1:]))
+        if not isinstance(equation, str) or "->" not in equation:
+            return None
+        given, made = equation.replace(" ", "").split("->")
+        of_data = {
+            letter
+            for letters, tensor in zip(given.split(","), tensors)
+            if tensor in self.nodes
+            for letter in letters
+        }
+        return tuple(
+            i - len(made) for i, c in enumerate(made) if c not in of_data
+        )
+
+    def look(self, base, args, kwargs, operands, nodes, output):
+        """Notice what is not an activation and yet may be at fault."""
+        if base in _UNSEEN:
+            self.notice(base)
+        rows = [node.row for node in nodes if node.row]
+        functions = {row.activation.lower() for row in rows}
+        if base in _SOFTMAX:
+            self.nodes[output].is_softmax = True
+            if functions & {"relu", "relu6"}:
+                self.notice("relu before softmax", rows[0].name)
+        if base == "cross_entropy" and nodes[0].is_softmax:
+            self.notice("softmax twice")
+        if base == "cross_entropy" and functions & {"relu", "relu6"}:
+            self.notice("relu before softmax", rows[0].name)
+        if base == "binary_cross_entropy_with_logits" and nodes[0].row:
+            if functions & {"relu", "relu6"}:
+                self.notice("relu before sigmoid", rows[0].name)
+            if "sigmoid" in functions:
+                self.notice("sigmoid twice", rows[0].name)
+        if base == "batch_norm":
+            self.look_at_batch_norm(operands[0], args, kwargs, output)
+        if base in _NORMS:
+            for node in nodes:
+                self.inputs.pop(node.entrance, None)
+        has_weights = base in ("linear", "bilinear") or (
+            _CONVOLUTIONS.fullmatch(base) or base in _MATMULS
+        )
+        if (
+            has_weights
+            and nodes[0].is_raw
+            and operands[0].is_floating_point()
+            and len(operands) == 1
+        ):
+            self.look_at_input(operands[0], nodes[0])
+            self.nodes[output].entrance = self.place()
+        if base in _PRODUCTS and len(operands) > 1 and rows:
+            for row in rows:
+                self.mark_gate(row, output)
+
+    def mark_gate(self, row, output):
+        """Mark an activation that scales other data, and its own branch."""
+        row.flags["is_gate"] = True
+        if row.z.least is None:
+            return
+        if row.positions < output.numel() / max(1, row.z.least.numel()):
+            for each in row.before:
+                if each.positions <= row.positions:
+                    each.flags["is_gate"] = True
+
+    def look_at_input(self, tensor, node):
+        """Keep the size and the offset of what the first weights are given."""
+        over = (
+            [i for i in range(tensor.ndim) if i - tensor.ndim not in node.axes]
+            if node.axes
+            else list(range(tensor.ndim))
+        )
+        values = tensor.detach().float()
+        if not over or values.numel() == 0:
+            return
+        spread, mean = torch.var_mean(values, over, correction=0)
+        size = float((spread + mean.square()).sqrt().amax())
+        # Among few numbers chance alone makes the deviation small.
+        is_many = values.numel() >= _MANY * max(1, mean.numel())
+        offset = float((mean.abs() - 10 * spread.sqrt()).amax()) * is_many
+        before = self.inputs.get(self.place(), (0, -np.inf))
+        self.inputs[self.place()] = (
+            max(size, before[0]),
+            max(offset, before[1]),
+        )
+
+    def look_at_batch_norm(self, tensor, args, kwargs, output):
+        """Notice statistics that were never measured, or do not fit."""
+        names = ("input", "mean", "var", "weight", "bias", "training")
+        given = dict(zip(names, args)) | {
+            key.removeprefix("running_"): value
+            for key, value in kwargs.items()
+        }
+        mean, var = given.get("mean"), given.get("var")
+        if given.get("training") or mean is None or tensor.numel() == 0:
+            return
+        if not mean.any() and (var == 1).all():
+            self.notice("untrained")
+            self.nodes[output].is_stale = True
+            return
+        over = [i for i in range(tensor.ndim) if i != 1]
+        own_var, own_mean = torch.var_mean(tensor.detach(), over, correction=0)
+        width = var.clamp(min=1e-12)
+        ratio = (own_var / width).clamp(min=1e-12).log().abs()
+        off = (own_mean - mean).abs() / width.sqrt()
+        if ratio.median() > np.log(10) or off.median() > 3:
+            self.notice("lagging")
+
+    def finish(self, output):
+        """Measure what is still open, and mark the model's own outputs."""
+        with self.busy():
+            for tensor in _leaves(output):
+                if tensor in self.nodes:
+                    self.close(self.nodes[tensor])
+                    if self.nodes[tensor].row:
+                        self.nodes[tensor].row.flags["is_output"] = True
+            for node in list(self.open):
+                self.close(node)
+        self.is_over = True
+
+    def in_order(self):
+        """Return the rows in the order of their calls."""
+        return sorted(self.rows.values(), key=lambda row: row.number)
+
+    def unseen(self):
+        """Return a sentence on each kind of function that was not seen."""
+        places = defaultdict(dict)
+        for kind, where in self.noticed.items():
+            if kind in _UNSEEN:
+                places[_UNSEEN[kind]].update(where)
+        return [
+            text.format(_listed(where) or "the model")
+            for text, where in places.items()
+        ]
+
+
+def _listed(names):
+    """Return names as a list in words, and how many more there are."""
+    names = [name or "the model" for name in names]
+    more = f" and {len(names) - 4} more" * (len(names) > 5)
+    return ", ".join(names[: 4 if more else 5]) + more
+
+
+# --- one look at a model ---
+
+
+class _Batch(NamedTuple):
+    """Hold what the model takes, and what the loss may want besides."""
+
+    args: tuple
+    kwargs: dict
+    labels: object
+    whole: object
+
+
+_LABELS = ("labels", "label", "targets", "target", "y")
+
+
+def _positional(function):
+    """Return the least and the largest number of arguments in order."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return 0, np.inf
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return 0, np.inf
+    in_order = [
+        p
+        for p in parameters
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    return sum(p.default is p.empty for p in in_order), len(in_order)
+
+
+def _batches(model, x, loss):
+    """Yield the batches in x, ready for the model."""
+    is_one = isinstance(x, (torch.Tensor, tuple, Mapping))
+    if isinstance(x, (str, bytes)) or not (
+        is_one or (isinstance(x, Iterable) and not hasattr(x, "dtype"))
+    ):
+        raise TypeError(
+            "x must be a tensor such as torch.as_tensor(data), what the model "
+            "takes as a tuple or a dict, or a DataLoader or list of such "
+            f"batches, got {type(x).__name__}"
+        )
+    forward = model.forward
+    is_empty = True
+    for batch in (x,) if is_one else x:
+        is_empty = False
+        yield _batch(forward, batch, loss)
+    if is_empty:
+        raise ValueError("x must hold at least one batch, got none")
+
+
+def _batch(forward, batch, loss):
+    if isinstance(batch, Mapping):
+        parameters = inspect.signature(forward).parameters.values()
+        names = {p.name for p in parameters}
+        takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        given = {k: v for k, v in batch.items() if takes_all or k in names}
+        if not given:
+            raise ValueError(
+                f"the model takes {', '.join(names)}; x has none of these "
+                f"names, but {', '.join(map(str, batch))}"
+            )
+        labels = next((batch[k] for k in _LABELS if k in batch), batch)
+        made = _Batch((), given, labels, batch)
+    elif isinstance(batch, (tuple, list)):
+        least, most = _positional(forward)
+        has_labels = len(batch) > most or (
+            loss is not None
+            and _positional(_called(loss))[0] > 1
+            and max(least, 1) < len(batch)
+        )
+        args = tuple(batch[:-1] if has_labels else batch)
+        made = _Batch(args, {}, batch[-1], batch)
+    else:
+        made = _Batch((batch,), {}, batch, batch)
+    tensors = list(_leaves((made.args, made.kwargs)))
+    if not tensors:
+        raise TypeError(
+            "x must hold a tensor such as torch.as_tensor(data), got "
+            f"{type(batch).__name__} without one"
+        )
+    check_samples(tensors[0])
+    return made
 
 
 def check_samples(x):
@@ -410,23 +1451,20 @@ def check_samples(x):
         )
 
 
-def _check(model, x):
+def _check(model):
     if not isinstance(model, nn.Module):
         raise TypeError(
             "model must be an nn.Module, such as "
             f"result.network(seed, rate), got {type(model).__name__}"
         )
-    if not isinstance(x, torch.Tensor):
-        raise TypeError(
-            "x must be a tensor such as torch.as_tensor(data), "
-            f"got {type(x).__name__}"
-        )
-    check_samples(x)
     if any(map(is_lazy, [*model.parameters(), *model.buffers()])):
         raise ValueError(
             "model has lazy layers without weights yet: call it "
             "once, as model(x)"
         )
+
+
+def _check_device(model, x):
     devices = {p.device for p in model.parameters()}
     if devices and x.device not in devices:
         raise ValueError(
@@ -435,187 +1473,389 @@ def _check(model, x):
         )
 
 
+def mean_squared_output(output):
+    """Return the mean of the squared outputs, a loss that needs no labels.
+
+    Parameters
+    ----------
+    output : Tensor, or tuple, dict or dataclass of them
+        What the model returned.
+
+    Returns
+    -------
+    Tensor
+        One number: the sum of the means, if there are several tensors with a
+        gradient.
+
+    Raises
+    ------
+    TypeError
+        If the model returned no tensor of floats.
+
+    Examples
+    --------
+    >>> mean_squared_output(torch.tensor([1.0, 3.0]))
+    tensor(5.)
+    """
+    parts = [t for t in _leaves(output) if t.is_floating_point()]
+    if not parts:
+        raise TypeError(
+            f"the model returns a {type(output).__name__} without a tensor of "
+            "floats: give a loss, such as loss=lambda output: "
+            "output.score().mean()"
+        )
+    moving = [t for t in parts if t.requires_grad] or parts[:1]
+    return sum(t.square().mean() for t in moving)
+
+
+def _part(output, name):
+    """Return what an output calls by this name, or None."""
+    if isinstance(output, Mapping):
+        return output.get(name)
+    return getattr(output, name, None)
+
+
+def _main_output(output):
+    """Return the tensor that a loss is about."""
+    logits = _part(output, "logits")
+    if _is_tensor(logits):
+        return logits
+    floats = [t for t in _leaves(output) if t.is_floating_point()]
+    return floats[0] if floats else None
+
+
+def _loss(loss, output, batch):
+    """Return the loss of an output, as people mean it."""
+    if loss is None:
+        own = None if _is_tensor(output) else _part(output, "loss")
+        return own if _is_tensor(own) else mean_squared_output(output)
+    if _positional(_called(loss))[0] < 2:
+        return loss(output)
+    second = list(inspect.signature(_called(loss)).parameters)[1]
+    labels = batch.whole if second in ("batch", "b") else batch.labels
+    home = getattr(loss, "__module__", None) or ""
+    if home.startswith("torch.nn") and not _is_tensor(output):
+        output = _main_output(output)
+    return loss(output, labels)
+
+
+def _called(loss):
+    return loss.forward if isinstance(loss, nn.Module) else loss
+
+
 @contextmanager
-def _left_alone(model, x):
-    """Put the model's buffers and torch's random state back at the end."""
-    buffers = [
-        (module, name, buffer, buffer.clone())
-        for module in model.modules()
-        for name, buffer in module.named_buffers(recurse=False)
+def _left_alone(model):
+    """Put the model's attributes and all random states back at the end."""
+    modules = list(model.modules())
+    attributes = [dict(vars(module)) for module in modules]
+    inner = [
+        {
+            name: dict(value)
+            for name, value in found.items()
+            if name in ("_buffers", "_parameters", "_modules")
+        }
+        for found in attributes
     ]
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     devices = {
         tensor.device.index
-        for tensor in (x, *model.parameters())
+        for tensor in (*model.parameters(), *model.buffers())
         if tensor.is_cuda
     }
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    plain = checkpoint.CheckpointFunction
+    # It cannot be asked for a gradient, and here it need not save memory.
+    checkpoint.CheckpointFunction = _Unsaved
     try:
         with torch.random.fork_rng(devices):
             yield
     finally:
-        for module, name, buffer, value in buffers:
-            # Any write would spoil a graph that the caller still holds.
-            if not torch.equal(buffer, value):
-                buffer.copy_(value)
-            setattr(module, name, buffer)
+        checkpoint.CheckpointFunction = plain
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        for module, found, parts in zip(modules, attributes, inner):
+            vars(module).clear()
+            vars(module).update(found)
+            for name, value in parts.items():
+                held = vars(module)[name]
+                held.clear()
+                held.update(value)
+        with torch.no_grad():
+            for buffer, value in buffers:
+                # Any write would spoil a graph that the caller still holds.
+                if buffer.shape != value.shape:
+                    buffer.resize_(value.shape).copy_(value)
+                elif not torch.equal(buffer, value):
+                    buffer.copy_(value)
 
 
-def _recorded(model, x):
-    """Return the model's output and the recorder of its calls."""
-    given = x.detach().clone()
-    if given.is_floating_point():
-        # A copy of it, since no module may overwrite a leaf of the graph.
-        given = given.requires_grad_().clone()
-    try:
-        with _Recorder(model) as recorder:
-            return model(given), recorder
-    except Exception as error:
-        raise RuntimeError(
-            f"model(x) failed for x of shape {tuple(x.shape)} and type "
-            f"{x.dtype}: {error}"
-        ) from error
+class _Unsaved:
+    """Run a part that would be computed twice, in torch's checkpoint, once."""
+
+    @staticmethod
+    def apply(function, preserve, *args):
+        return function(*args)
 
 
-def _gradients(number, edges):
-    """Return the gradient at each edge of the graph, None where is none."""
-    if not isinstance(number, torch.Tensor) or number.numel() != 1:
+class _Seen(NamedTuple):
+    """Hold all that was seen of a model."""
+
+    layers: list
+    recorder: _Recorder
+    samples: int
+    outputs: "_Outputs"
+    loss: float
+    is_loss_given: bool
+
+
+class _Outputs:
+    """Keep what the model returned, batch by batch."""
+
+    def __init__(self):
+        # By shape of a sample: the inputs' extremes; and of the outputs their
+        # number, their sum and that of their squares.
+        self.inputs, self.sums, self.is_finite = {}, {}, True
+        self.length, self.main = _Extremes(), set()
+        self.is_moved, self.out_of_reach = False, None
+
+    def add(self, output, batch):
+        for tensor in _leaves(output):
+            if tensor.is_floating_point():
+                self.is_finite &= bool(tensor.isfinite().all())
+        main = _main_output(output)
+        for tensor in _leaves((batch.args, batch.kwargs)):
+            if tensor.ndim:
+                seen = self.inputs.setdefault(tensor.shape[1:], _Extremes())
+                seen.add(tensor, [0])
+        if main is None or main.ndim == 0 or main.numel() == 0:
+            return
+        main = main.detach()
+        values = main.double()
+        new = len(main), values.sum(0), values.square().sum(0)
+        old = self.sums.get(main.shape[1:], (0, 0, 0))
+        self.sums[main.shape[1:]] = [a + b for a, b in zip(old, new)]
+        if main.ndim > 1 and main.shape[-1] > 1:
+            self.length.add(values.norm(dim=-1).flatten(), [0])
+
+    def compare(self, main, labels, row):
+        """Notice targets that the model's last function cannot reach."""
+        name = row.activation.lower()
+        if not (
+            _is_tensor(labels)
+            and labels.is_floating_point()
+            and labels.numel() == main.numel()
+            and name in _RANGES
+        ):
+            return
+        low, high = _RANGES[name]
+        least, largest = float(labels.min()), float(labels.max())
+        if least < low or largest > high:
+            self.out_of_reach = Finding(
+                row.name,
+                f"The targets go from {least:.3g} to {largest:.3g}, and "
+                f"{row.activation} at the output only from {low:g} to "
+                f"{high:g}.",
+                "Take the activation off the output, or scale the targets "
+                "into its range; then start anew.",
+                "03_sigmoid_tanh",
+            )
+
+    def is_one_sample(self):
+        """Return whether all samples are the same."""
+        return all(bool(e.same().all()) for e in self.inputs.values())
+
+    def spread(self):
+        """Return the outputs' deviation over samples, relative to size."""
+        if not self.sums or not self.is_finite:
+            return np.nan
+        apart = sum(
+            float((square - total.square() / count).clamp(min=0).sum())
+            for count, total, square in self.sums.values()
+        )
+        size = sum(float(square.sum()) for _, _, square in self.sums.values())
+        return (apart / size) ** 0.5 if size else 0.0
+
+    def has_one_length(self):
+        least, largest = self.length.least, self.length.largest
+        return (
+            least is not None
+            and float(largest) > 0
+            and float(largest - least) < 1e-4 * float(largest)
+        )
+
+
+def _look(model, x, loss, axis):
+    """Return all that is seen of a model in one pass over the data."""
+    _check(model)
+    recorder, outputs, samples = _Recorder(model, axis), _Outputs(), 0
+    total = 0
+    for batch in _batches(model, x, loss):
+        count = len(next(_leaves((batch.args, batch.kwargs))))
+        samples += count
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            _left_alone(model),
+        ):
+            number = _pass(model, batch, loss, recorder, count, outputs)
+        total += count * number
+    if not recorder.rows:
+        places = "; ".join(recorder.unseen())
+        raise ValueError(
+            "the model ran no activation such as nn.ReLU() or F.relu"
+            + f"; not seen: {places}" * bool(places)
+        )
+    layers = [row.layer(samples) for row in recorder.in_order()]
+    mean, is_given = total / samples, loss is not None
+    return _Seen(layers, recorder, samples, outputs, mean, is_given)
+
+
+def _pass(model, batch, loss, recorder, samples, outputs):
+    """Run one batch forward and backward, and return its loss."""
+    recorder.begin(samples)
+    first = next(_leaves((batch.args, batch.kwargs)))
+    _check_device(model, first)
+    given = {}
+
+    def data(value):
+        if not _is_tensor(value):
+            return value
+        if id(value) not in given:
+            given[id(value)] = recorder.data(value.detach())
+        return given[id(value)]
+
+    args, kwargs = _given(data, batch.args), _given(data, batch.kwargs)
+    with recorder:
+        try:
+            output = model(*args, **kwargs)
+        except Exception as error:
+            shapes = ", ".join(
+                f"shape {tuple(t.shape)} and type {t.dtype}"
+                for t in _leaves((batch.args, batch.kwargs))
+            )
+            raise RuntimeError(
+                f"model(x) failed for x of {shapes}: {error}"
+            ) from error
+        recorder.finish(output)
+        number = _loss(loss, output, batch)
+    outputs.add(output, batch)
+    main = _main_output(output)
+    node = None if main is None else recorder.nodes.get(main)
+    if node and node.row:
+        outputs.main.add(node.row.name)
+        if batch.labels is not batch.whole:
+            outputs.compare(main, batch.labels, node.row)
+    if not _is_tensor(number) or number.numel() != 1:
         raise TypeError(
             "loss must return one number as a tensor, such as "
             "output.square().mean(), got "
             f"{getattr(number, 'shape', number)}"
         )
-    # With the 0, a number without a graph gives None for each as well.
-    return torch.autograd.grad(
-        number.sum() + torch.zeros((), requires_grad=True),
-        edges,
+    # With the 0, a number without a graph is no error.
+    zero = torch.zeros((), requires_grad=True)
+    gradients = torch.autograd.grad(
+        number.sum() + zero.to(number.device),
+        [*recorder.leaves, zero],
         allow_unused=True,
     )
-
-
-def _layer(call, gradient, samples):
-    """Return the Layer of one call."""
-    if gradient is None:
-        gradient = torch.full_like(call.z, torch.nan)
-    layer = Layer.from_tensors(
-        call.name,
-        call.activation,
-        *(
-            _by_unit(t, call.axis)
-            for t in (call.z, call.a, call.slope, gradient)
-        ),
+    outputs.is_moved |= any(
+        g is not None and bool(g.any()) for g in gradients[:-1]
     )
-    if call.z.shape[:1] != (samples,):
-        layer.cosine = np.float64(np.nan)
-    return layer
+    return number.item()
 
 
-@dataclass
-class _Call:
-    """Hold one call of an activation module: the graph's edge to z, and z.
+def _given(function, value):
+    """Return nested tuples, lists and dicts with each tensor replaced."""
+    if isinstance(value, Mapping):
+        return {k: _given(function, v) for k, v in value.items()}
+    if type(value) in (tuple, list):
+        return type(value)(_given(function, v) for v in value)
+    return function(value)
 
-    `axis` is the axis of the units, None before any layer with weights.
+
+def layers(model, x, loss=None, *, axis=None):
+    """Measure every activation of a model in one forward and backward pass.
+
+    Parameters
+    ----------
+    model : Module
+        Any nn.Module. It runs in the mode it is in, training or evaluation.
+    x : Tensor, tuple, dict or iterable of them
+        What the model takes, with the samples along the first axis: a tensor;
+        a tuple for model(*x), or inputs and labels; a dict for model(**x). A
+        list, a DataLoader or any other iterable gives batches of these, which
+        add up.
+    loss : callable, optional
+        A function that returns one number, for the gradient norm: of the
+        output, or of the output and the labels, as nn.CrossEntropyLoss() is.
+        A second argument named `batch` gets the whole batch. By default the
+        model's own loss, if its output has one, else `mean_squared_output`.
+    axis : int or dict, optional
+        The axis of the units, where it cannot be known: for all layers, or by
+        their names.
+
+    Returns
+    -------
+    list of Layer
+        In the order of their calls.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no module, `x` nothing to compute with, or the loss not
+        one number.
+    ValueError
+        If `x` has no sample or lies on another device, or if the model has
+        lazy layers without weights, or ran no activation.
+    RuntimeError
+        If model(x) fails.
+
+    Notes
+    -----
+    A unit is a channel after a convolution, since all positions share its
+    weights: a dead one has slope 0 at all positions of all samples. After
+    nn.Linear it is an entry of the last axis, so that the tokens of a
+    transformer count like samples. The weights or the norm that ran last
+    decide, and their axis is followed through transposes and views. Before
+    any, it is the channel for four axes and more, else the last axis. For the
+    cosine all positions of a sample make one vector; samples whose vector is
+    0 are left out, and with fewer than two others it is nan, as it is where
+    the activation's first axis does not run over the samples.
+
+    The gradient norm is nan where autograd sends a layer no gradient, since
+    the loss does not use it or the model cuts the graph. Over several batches
+    it is that of the mean loss.
+
+    The model's mode, parameters, gradients, buffers, attributes and hooks,
+    and the random states of torch, NumPy and Python, are left as they were.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.Linear(1, 2), nn.ReLU())
+    >>> with torch.no_grad():
+    ...     _ = model[0].weight.copy_(torch.tensor([[1.0], [2.0]]))
+    ...     _ = model[0].bias.copy_(torch.tensor([5.0, -5.0]))
+    >>> layers(model, torch.tensor([[-1.0], [0.0], [1.0]]))
+    [Layer(1, ReLU, 2 units: 50.0% dead, 50.0% always on, 50.0% constant)]
     """
-
-    name: str
-    activation: str
-    axis: int | None
-    edge: tuple
-    z: torch.Tensor
-    a: torch.Tensor | None = None
-    slope: torch.Tensor | None = None
-
-
-class _Recorder(TorchFunctionMode):
-    """Record each call of a model's activation modules, by hooks.
-
-    As a mode it counts the calls of functional activations.
-    """
-
-    def __init__(self, model):
-        super().__init__()
-        self.calls, self.seen, self.functions = [], Counter(), Counter()
-        self.inside, self.axis = False, None
-        self.hooks = ExitStack()
-        add = self.hooks.enter_context
-        for name, module in model.named_modules():
-            if isinstance(module, tuple(ACTIVATION_MODULES)):
-                add(
-                    module.register_forward_pre_hook(
-                        partial(self.before, name or type(module).__name__),
-                        with_kwargs=True,
-                    )
-                )
-                add(module.register_forward_hook(self.after))
-            elif isinstance(module, (nn.Linear, _ConvNd)):
-                add(module.register_forward_hook(self.weighted))
-
-    def __exit__(self, *error):
-        self.hooks.close()
-        return super().__exit__(*error)
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        name = getattr(function, "__name__", "")
-        if not self.inside and name.replace("_", "") in _FUNCTIONS:
-            self.functions[name] += 1
-        return function(*args, **kwargs or {})
-
-    def weighted(self, module, args, output):
-        self.axis = -1 if isinstance(module, nn.Linear) else 1
-
-    def before(self, name, module, args, kwargs):
-        (z,) = args or kwargs.values()
-        self.inside = True
-        self.seen[name] += 1
-        if self.seen[name] > 1:
-            name += f" (call {self.seen[name]})"
-        in_graph = torch.is_grad_enabled()
-        with torch.enable_grad():
-            if not z.requires_grad:
-                z = z.detach().requires_grad_().clone()
-            # Both are taken now, since the module may overwrite z.
-            edge = get_gradient_edge(z if in_graph else z.clone())
-            value = z.detach().clone().requires_grad_()
-        self.calls.append(
-            _Call(name, type(module).__name__, self.axis, edge, value)
-        )
-        return ((z if in_graph else z.detach()),), {}
-
-    @torch.enable_grad()
-    def after(self, module, args, output):
-        call = self.calls[-1]
-        call.a = output.detach().clone()
-        again = module.forward(call.z.clone())
-        (call.slope,) = torch.autograd.grad(again.sum(), call.z)
-        self.inside = False
-
-
-def _by_unit(tensor, axis):
-    """Return it as (samples, positions, units)."""
-    if tensor.ndim < 2:
-        return tensor.reshape(-1, 1, 1)
-    axis = axis or (1 if tensor.ndim > 3 else -1)
-    return tensor.movedim(axis, -1).unsqueeze(1).flatten(1, -2)
-
-
-def _norm(vectors):
-    """Return the norm over the last axis, of any numbers in range."""
-    largest = vectors.abs().amax(-1, keepdim=True)
-    largest = largest.where(largest != 0, 1)
-    return largest * (vectors / largest).norm(dim=-1, keepdim=True)
-
-
-def _mean_cosine(vectors):
-    """Return the mean cosine of all pairs that are not 0, (..., N, size)."""
-    norms = _norm(vectors)
-    count = (norms != 0).sum((-2, -1))
-    total = (vectors / norms.where(norms != 0, 1)).sum(-2).square().sum(-1)
-    pairs = torch.where(count > 1, count * (count - 1), torch.nan)
-    return (total - count) / pairs
+    return _look(model, x, loss, axis).layers
 
 
 # --- what is wrong ---
 
 # Among fewer samples chance alone makes units dead or always on.
 _MANY = 20
+# What a function can return, by its name.
+_RANGES = {
+    "hardsigmoid": (0, 1),
+    "hardtanh": (-1, 1),
+    "relu": (0, np.inf),
+    "relu6": (0, 6),
+    "sigmoid": (0, 1),
+    "softplus": (0, np.inf),
+    "special_expit": (0, 1),
+    "tanh": (-1, 1),
+}
 
 
 class Rule(NamedTuple):
@@ -633,8 +1873,12 @@ class Rule(NamedTuple):
         A sentence with a place for the number.
     remedy : str
         A sentence on what may help.
+    at_output : str
+        What may help where the layer's outputs are the model's own.
     disturbs_gradient : bool
         Whether the gradient norms behind or before it say nothing.
+    needs_units : bool
+        Whether it is about units, so that their axis has to be known.
     needs_many_samples : bool
         Whether chance alone breaks the rule among few samples.
     """
@@ -644,7 +1888,9 @@ class Rule(NamedTuple):
     limit: float
     problem: str
     remedy: str
+    at_output: str = ""
     disturbs_gradient: bool = False
+    needs_units: bool = True
     needs_many_samples: bool = False
 
 
@@ -662,6 +1908,7 @@ def _likeness(layer):
     # Where f(0) is not 0, outputs look alike though the inputs need not.
     counts = (
         layer.dead.size > 1
+        and not layer.is_gate
         and not layer.constant.all()
         and layer.activation.lower()
         not in ("hardsigmoid", "logsigmoid", "sigmoid", "softplus")
@@ -670,10 +1917,19 @@ def _likeness(layer):
 
 
 def _always_on_share(layer):
-    counts = not layer.is_output and not layer.constant.all()
+    counts = not (layer.is_output or layer.is_gate or layer.constant.all())
     return layer.always_on.mean() * counts
 
 
+def _saturated_share(layer):
+    # A sure classifier saturates its sigmoid, and black and white a tanh.
+    at_output = layer.activation.lower() == "tanh" and (
+        layer.saturated_fraction > 0.99
+    )
+    return layer.saturated_fraction * (not layer.is_output or at_output)
+
+
+_CENTRE = "Set the biases to 0, centre the inputs or add batch norm."
 # A layer has the first fault that fits. Why at these limits: see `report`.
 RULES = (
     Rule(
@@ -681,19 +1937,23 @@ RULES = (
         measure=lambda layer: layer.nonfinite_fraction,
         limit=0,
         problem="{} of the pre-activations are nan or infinite.",
-        remedy="Check the inputs; start anew with a smaller learning rate or "
-        "clipping.",
+        remedy="Check the inputs and the start (He's weights for ReLU); "
+        "start anew with a smaller learning rate or clipping.",
         disturbs_gradient=True,
+        needs_units=False,
     ),
     Rule(
         chapter="03_sigmoid_tanh",
-        measure=lambda layer: layer.saturated_fraction * (not layer.is_output),
+        measure=_saturated_share,
         limit=1 / 2,
         problem="{} of the pre-activations are saturated: the slope is nearly "
         "0.",
         remedy="Standardise the inputs, or take smaller weights or a smaller "
         "rate.",
+        at_output="Scale the targets into the function's range, or take the "
+        "activation off the output; then start anew.",
         disturbs_gradient=True,
+        needs_units=False,
     ),
     Rule(
         chapter="07_dying_relu",
@@ -701,8 +1961,9 @@ RULES = (
         limit=1 / 2,
         problem="All units are dead: no gradient passes, for any of the "
         "samples.",
-        remedy="Start anew with He's weights, biases of 0 and a smaller "
-        "learning rate.",
+        remedy="Start anew with a smaller learning rate, clipping or batch "
+        "norm, and with He's weights and biases of 0.",
+        at_output="Take the activation off the output, and start anew.",
         disturbs_gradient=True,
     ),
     Rule(
@@ -713,6 +1974,7 @@ RULES = (
         remedy="Start anew with a smaller learning rate, clipping, centred "
         "inputs or batch norm; Leaky ReLU alone keeps units alive but hardly "
         "helps.",
+        at_output="Take the activation off the output, and start anew.",
         needs_many_samples=True,
     ),
     Rule(
@@ -721,8 +1983,9 @@ RULES = (
         limit=0.9999,
         problem="The samples look alike: the cosine of their activations is "
         "near 1.",
-        remedy="Centre the inputs, fit the weight scale to the function "
-        "(He's for ReLU), set the biases to 0, or add batch norm.",
+        remedy="Centre the inputs, add batch norm, or fit the weight scale "
+        "to the function (He's for ReLU) and set the biases to 0.",
+        needs_units=False,
     ),
     Rule(
         chapter="02_nonlinearity",
@@ -730,7 +1993,7 @@ RULES = (
         limit=0.9,
         problem="{} of the units are always on: the layer is as good as "
         "linear.",
-        remedy="Set the biases to 0, centre the inputs or add batch norm.",
+        remedy=_CENTRE,
         needs_many_samples=True,
     ),
 )
@@ -742,7 +2005,8 @@ class Finding(NamedTuple):
     Attributes
     ----------
     layer : str
-        The names of the layers.
+        The names of the layers, or what else is at fault: "inputs", "output",
+        "loss".
     problem : str
         A sentence on what is wrong.
     remedy : str
@@ -771,6 +2035,13 @@ _TITLES = (
 _literal = partial(re.sub, r"([^\w\s.(),]|_)", r"\\\1")
 
 
+def _plain(value):
+    """Return a number as json knows it, None for nan and infinity."""
+    value = value.item() if hasattr(value, "item") else value
+    is_odd = isinstance(value, float) and not np.isfinite(value)
+    return None if is_odd else value
+
+
 @dataclass(eq=False, repr=False)
 class HealthReport:
     """Hold what was measured in a model and what is wrong with it.
@@ -788,23 +2059,55 @@ class HealthReport:
         The faults.
     samples : int
         The number of samples, 1 if all are equal.
+    unseen : list of str
+        What the model computes that could not be measured, and how to see it.
+    notes : list of str
+        What could not be judged, and why.
     """
 
     layers: list
     findings: list
     samples: int
+    unseen: list = field(default_factory=list)
+    notes: list = field(default_factory=list)
+
+    def to_dict(self):
+        """Return all of it in plain numbers, strings and lists.
+
+        Returns
+        -------
+        dict
+            For json.dumps. Shares and norms that are nan or infinite are
+            None; of the units there are the numbers that are dead, always on
+            and constant.
+        """
+        counts = ("dead", "always_on", "constant")
+        return {
+            "samples": self.samples,
+            "layers": [
+                {
+                    key: int(value.sum()) if key in counts else _plain(value)
+                    for key, value in vars(layer).items()
+                }
+                | {"units": layer.dead.size}
+                for layer in self.layers
+            ],
+            "findings": [finding._asdict() for finding in self.findings],
+            "unseen": list(self.unseen),
+            "notes": list(self.notes),
+        }
 
     def _rows(self, literal):
         for a in self.layers:
             shares = (
-                a.dead.mean(),
-                a.always_on.mean(),
+                a.dead.mean() if a.dead.size else np.nan,
+                a.always_on.mean() if a.dead.size else np.nan,
                 a.zero_fraction,
                 a.saturated_fraction,
             )
             yield (
                 literal(a.name),
-                a.activation,
+                literal(a.activation),
                 str(a.dead.size),
                 *map("{:.0%}".format, shares),
                 f"{a.gradient_norm:.0e}",
@@ -819,41 +2122,40 @@ class HealthReport:
             )
         if not self.findings:
             yield (
-                "No fault found: no nan, no saturated, dead or linear "
-                "layer, no samples alike, no vanishing or exploding "
-                "gradient."
+                f"No fault found{' in what was seen' * bool(self.unseen)}: no "
+                "nan, no saturated, dead or linear layer, no samples alike, "
+                "no vanishing or exploding gradient."
             )
-        if self.samples < _MANY:
-            yield (
-                f"Samples: {self.samples} (1 where all are equal). Give "
-                f"{_MANY} or more: among fewer, chance alone makes units "
-                "dead or always on, so these shares are not judged."
-            )
+        for text in self.unseen:
+            yield f"Not seen: {literal(text)}."
+        for text in self.notes:
+            yield literal(text)
 
     def __repr__(self):
         """Return the table and the sentences, in lines of up to 72."""
-        rows = [
-            (
-                "layer",
-                "type",
-                "units",
-                "dead",
-                "on",
-                "zero",
-                "flat",
-                "grad",
-                "cos",
-            ),
-            *self._rows(lambda name: name[-18:]),
-        ]
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        lines = [
-            " ".join(
-                (str.rjust if i > 1 else str.ljust)(row[i], width)
-                for i, width in enumerate(widths)
+        head = ("layer", "type", "units", "dead", "on", "zero", "flat")
+        rows = [(*head, "grad", "cos"), *self._rows(str)]
+        numbers = [max(map(len, c)) for c in list(zip(*rows))[2:]]
+        # What is left of 72 columns goes to the names; long ones stand on a
+        # line of their own.
+        room = 72 - sum(numbers) - len(numbers)
+        kinds = max(len(row[1]) for row in rows)
+        width = max(len(row[0]) for row in rows)
+        narrow = min(width, max(room - kinds - 1, len("layer")))
+        lines = []
+        for name, kind, *cells in rows:
+            start = f"{name:{narrow}} {kind:{kinds}}"
+            if len(name) > narrow or len(start) > room:
+                lines += textwrap.wrap(name, 72)
+                start = f"{'':2}{kind}"
+            lines.append(
+                " ".join(
+                    [
+                        f"{start:{min(room, narrow + 1 + kinds)}}",
+                        *map(str.rjust, cells, numbers),
+                    ]
+                )
             )
-            for row in rows
-        ]
         texts = [
             textwrap.fill(text, 72)
             for text in self._sentences(str, "chapter {1}")
@@ -868,7 +2170,9 @@ class HealthReport:
             + "</td></tr>"
             for name, *cells in self._rows(escape)
         )
-        texts = self._sentences(escape, '<a href="{0}.ipynb">chapter {1}</a>')
+        # Beside a reader's script there are no chapters.
+        link = '<a href="{0}.ipynb">chapter {1}</a>'
+        texts = self._sentences(escape, link if __package__ else "chapter {1}")
         return (
             "<table><caption>Health of the activation layers</caption>"
             f'<tr><th scope="col">{head}</th></tr>{rows}</table><ul><li>'
@@ -879,23 +2183,30 @@ class HealthReport:
     def _repr_markdown_(self):
         rows = [_TITLES, ["---"] * 2 + ["--:"] * 7, *self._rows(_literal)]
         lines = [f"| {' | '.join(row)} |" for row in rows]
-        texts = self._sentences(_literal, "[chapter {1}]({0}.ipynb)")
+        link = "[chapter {1}]({0}.ipynb)" if __package__ else "chapter {1}"
+        texts = self._sentences(_literal, link)
         return "\n* ".join(["\n".join(lines) + "\n", *texts])
 
 
-def report(model, x, loss=None):
+def report(model, x, loss=None, *, axis=None, all_data=False):
     """Measure a model's layers, and say what is wrong and what may help.
 
     Parameters
     ----------
     model : Module
-        An nn.Module whose activations are modules; see `measure`.
-    x : Tensor
-        What the model takes, with the samples along its first axis. Give 20
-        different samples at least, better some hundred.
+        Any nn.Module.
+    x : Tensor, tuple, dict or iterable of them
+        What the model takes; see `layers`. Give 20 different samples at
+        least, better some hundred. Positions count, such as pixels or tokens.
     loss : callable, optional
-        A function of the model's output that returns one number, for the
-        gradient norm. By default `mean_squared_output`.
+        A function of the output, or of the output and the labels, that
+        returns one number; see `layers`. With a loss and labels the report
+        also says whether the model's last function fits them.
+    axis : int or dict, optional
+        The axis of the units, where it cannot be known; see `layers`.
+    all_data : bool
+        Whether these samples are all that there are, as the four points of
+        XOR, so that few of them are enough to judge.
 
     Returns
     -------
@@ -905,48 +2216,63 @@ def report(model, x, loss=None):
     Raises
     ------
     TypeError, ValueError, RuntimeError
-        As of `measure`.
-
-    Warns
-    -----
-    UserWarning
-        As of `measure`: if the model calls functional activations.
+        As of `layers`.
 
     Notes
     -----
-    What it finds, and why at these limits:
+    What it finds in a layer, and why at these limits:
 
     * pre-activations that are nan or infinite;
     * saturated: more than half of a layer's pre-activations; in sigmoid
       networks that trained well it was a quarter (chapter 03). Exempt: an
-      activation that is the model's output;
+      activation that is the model's output, but for a tanh with more than
+      99 %;
     * all units of a layer dead;
     * more than a third of a layer's units dead, three times as many as are
       always on, at a cosine up to 0.9. Up to a quarter cost little (chapter
       07), and up to ten random layers of 16 units and more hardly reach a
       third. Or three quarters dead, at any cosine: the few units left make
-      samples look alike. Exempt: all layers, if there are fewer than 20
-      samples or all are equal;
+      samples look alike. Exempt: a layer with fewer than 20 samples, or one
+      that gets the same from all;
     * samples that look alike: a cosine above 0.9999. Two vectors of length 1
       at this cosine are sqrt(2 (1 - 0.9999)) = 1.4 % of it apart. From
       PyTorch's start ReLU passes it in about the eighth layer (chapter 07).
-      Exempt: a layer of one unit; one whose units are all constant, since a
-      fault before it or equal samples make it so; and sigmoid, Hardsigmoid,
-      LogSigmoid and softplus, whose outputs at 0 have a size of their own;
+      Exempt: a layer of one unit; a gate; one whose units are all constant,
+      since a fault before it or equal samples make it so; and sigmoid,
+      Hardsigmoid, LogSigmoid and softplus, whose outputs at 0 have a size of
+      their own;
     * more than nine tenths of a layer's units always on. Exempt: the model's
-      output, all constant layers, and all layers as under dead units;
-    * a fitted gradient norm in the first layer of less than 1/100, or more
-      than 100 times, that in the last. Networks with less, from PyTorch's
-      start, were slow under plain gradient descent or did not learn (chapter
-      04). Fitted means on a line through the logarithms of the layers' norms;
-      its slope is the median over all pairs of layers (Theil 1950, Sen
-      1968), so that an odd layer decides nothing. Exempt: layers whose norm
-      is 0, nan or infinite, fewer than three others, and networks with one
-      of the first three faults, which disturb the gradient as well.
+      output, gates, all constant layers, and layers as under dead units.
 
-    A layer has the first fault of these that fits, besides the last. Norms
-    of whole layers are compared, since weights of variance c / fan-in
-    multiply these by the same factor whatever the widths.
+    A layer has the first fault of these that fits. What it finds in the
+    whole:
+
+    * a fitted gradient norm in the first layer of less than 1/100, or more
+      than 100 times, that in the last, if it also changes by a quarter or
+      more at each layer; or of less than 1e-6, or more than 1e6 times, at
+      any pace. Networks with less, from PyTorch's start, were slow under
+      plain gradient descent or did not learn (chapter 04). Fitted means on a
+      line through the logarithms of the layers' norms; its slope is the
+      median over all pairs of layers (Theil 1950, Sen 1968), so that an odd
+      layer decides nothing. Exempt: layers whose norm is 0, nan or infinite,
+      fewer than three others, and networks with one of the first three
+      faults, which disturb the gradient as well. Norms of whole layers are
+      compared, since weights of variance c / fan-in multiply these by the
+      same factor whatever the widths;
+    * gradients that are all exactly 0, or that do not arrive though weights
+      wait for them;
+    * inputs with a root mean square above 10 in some feature, or a mean that
+      is more than 10 standard deviations from 0 and 1 at least, where they
+      meet the first weights and no norm follows. Starts are made for inputs
+      near 1 (chapter 04);
+    * an output that is nan, or the same for all samples;
+    * a layer that is constant though no layer before it is at fault;
+    * batch norm in evaluation that was never trained, after which nothing is
+      judged, or whose variances are off by a factor of 10, or means by 3
+      deviations, in most channels;
+    * ReLU before a softmax or a sigmoid, and one softmax or sigmoid before
+      another, in the model or in the loss; targets that the last function
+      cannot reach.
 
     Examples
     --------
@@ -962,49 +2288,725 @@ def report(model, x, loss=None):
     norm; Leaky ReLU alone keeps units alive but hardly helps. See chapter
     07.
     """
-    layers = measure(model, x, loss, stacklevel=3)
-    samples = len(x) if (x != x[:1]).any() else 1
-    rules = [
-        rule
-        for rule in RULES
-        if samples >= _MANY or not rule.needs_many_samples
-    ]
-    faults = defaultdict(list)
-    for layer in layers:
-        for rule in rules:
-            if rule.measure(layer) > rule.limit:
-                faults[rule].append(layer)
-                break
+    seen = _look(model, x, loss, axis)
+    one_sample = seen.outputs.is_one_sample()
+    faults = _faults(seen, all_data)
     findings = [
-        Finding(
+        *(() if one_sample else _input_findings(seen)),
+        *_layer_findings(faults),
+        *_whole_findings(seen, faults, one_sample),
+    ]
+    return HealthReport(
+        seen.layers,
+        findings,
+        1 if one_sample else seen.samples,
+        seen.recorder.unseen(),
+        list(_notes(seen, all_data)),
+    )
+
+
+def _faults(seen, all_data):
+    """Return the layers that break a rule, by rule and whether at the output."""
+    faults = defaultdict(list)
+    for layer in seen.layers:
+        if not layer.is_judged or not layer.dead.size:
+            continue
+        few = layer.samples < _MANY and not all_data
+        for rule in RULES:
+            if rule.needs_many_samples and few:
+                continue
+            if rule.needs_units and not layer.units_known:
+                continue
+            if rule.measure(layer) > rule.limit:
+                is_last = layer.name in seen.outputs.main
+                faults[rule, is_last and rule.at_output != ""].append(layer)
+                break
+    return faults
+
+
+def _layer_findings(faults):
+    for (rule, at_output), ill in faults.items():
+        largest = max(map(rule.measure, ill))
+        share = "Up to " * (len(ill) > 1) + f"{largest:.0%}"
+        remedy = rule.at_output if at_output else rule.remedy
+        if rule.chapter == "07_dying_relu" and all(
+            layer.dead.size == 1 and not layer.is_output for layer in ill
+        ):
+            remedy = (
+                "Give the layer more units; start anew with a smaller learning "
+                "rate."
+            )
+        yield Finding(
             ", ".join(layer.name for layer in ill),
-            rule.problem.format(
-                "Up to " * (len(ill) > 1)
-                + f"{max(map(rule.measure, ill)):.0%}"
-            ),
-            rule.remedy,
+            rule.problem.format(share),
+            remedy,
             rule.chapter,
         )
-        for rule, ill in faults.items()
+
+
+def _input_findings(seen):
+    for size, offset in seen.recorder.inputs.values():
+        if size > 10 or offset > 1:
+            how = (
+                f"are large: the root mean square is {size:.3g} in a feature"
+                if size > 10
+                else "are far from 0, for how little they differ"
+            )
+            yield Finding(
+                "inputs",
+                f"They {how}; starts are made for numbers near 1.",
+                "Standardise the inputs: subtract each feature's mean, divide "
+                "by its standard deviation.",
+                "04_vanishing_gradients",
+            )
+            return
+
+
+def _whole_findings(seen, faults, one_sample):
+    """Return what is wrong in the model as a whole."""
+    noticed = seen.recorder.noticed
+    layers = [layer for layer in seen.layers if layer.dead.size]
+    broken = {rule.limit == 0 for rule, _ in faults}
+    disturbed = any(rule.disturbs_gradient for rule, _ in faults)
+    if not seen.outputs.is_finite and True not in broken:
+        yield Finding(
+            "output",
+            "The outputs hold nan or infinite numbers.",
+            "Check the inputs and what comes after the last activation: a "
+            "division by 0, the logarithm or root of a number that is not "
+            "positive, weights that a step too large made so.",
+            "05_exploding_gradients",
+        )
+    if "untrained" in noticed:
+        yield Finding(
+            _listed(noticed["untrained"]),
+            "BatchNorm in evaluation, but its statistics were never measured: "
+            "nothing that depends on it is judged.",
+            "Train first, load the statistics with the parameters "
+            "(state_dict), or run the training data through in training mode.",
+            "04_vanishing_gradients",
+        )
+    if "lagging" in noticed:
+        yield Finding(
+            _listed(noticed["lagging"]),
+            "BatchNorm's statistics do not fit these data.",
+            "Measure them anew: reset_running_stats(), momentum = None, and "
+            "the training data through in training mode; or give data like "
+            "those in training.",
+            "04_vanishing_gradients",
+        )
+    yield from _head_findings(seen)
+    if "untrained" in noticed:
+        return
+    norms = [layer.gradient_norm for layer in layers if layer.is_reached]
+    waiting = [
+        layer.name
+        for layer in layers
+        if layer.is_trained and not layer.is_reached
     ]
-    if not any(rule.disturbs_gradient for rule in faults):
-        findings += _gradient_findings(layers)
-    return HealthReport(layers, findings, samples)
+    if norms and not seen.outputs.is_moved and not faults:
+        yield Finding(
+            "loss",
+            "The gradient is exactly 0 in all layers.",
+            "Start all weights that are 0 at random; if the last ones alone "
+            "are 0, on purpose, take a step first. Else the loss is flat "
+            "here.",
+            "04_vanishing_gradients",
+        )
+        return
+    if waiting:
+        yield Finding(
+            _listed(waiting),
+            f"No gradient reaches {'it' if len(waiting) == 1 else 'them'}, "
+            "though weights before need one.",
+            "Take detach(), no_grad() or .data out of the way from here to "
+            "the loss, or let the loss use these outputs.",
+            "04_vanishing_gradients",
+        )
+    constant = [
+        layer.name
+        for layer in layers
+        if layer.constant.all() and not layer.dead.all() and layer.is_judged
+    ]
+    ill = (
+        disturbed
+        or one_sample
+        or seen.samples < 2
+        or any(rule.measure is _likeness for rule, _ in faults)
+    )
+    if constant and not ill:
+        yield Finding(
+            _listed(constant[:1]),
+            "Its outputs are the same for all samples: nothing of the inputs "
+            "reaches it.",
+            "Look at what it is given: whether that depends on the sample, "
+            "and whether weights before it are 0.",
+            "07_dying_relu",
+        )
+    paces = [] if disturbed else list(_gradient_findings(layers))
+    if seen.outputs.spread() < 1e-3 and not (ill or constant or paces):
+        yield Finding(
+            "output",
+            "The outputs are the same for all samples, or nearly so.",
+            "If training made it so, start anew with a smaller learning rate, "
+            "and see that the loss is not least when all outputs are equal; "
+            "else start weights that are 0 at random.",
+            "07_dying_relu",
+        )
+    yield from paces
 
 
-def _gradient_findings(layers):
-    found = [layer for layer in layers if 0 < layer.gradient_norm < np.inf]
+def _head_findings(seen):
+    """Return where the last function does not fit what follows it."""
+    noticed = seen.recorder.noticed
+    for kind, problem, remedy in (
+        (
+            "relu before softmax",
+            "ReLU stands before a softmax, which wants numbers of both signs.",
+            "Take the ReLU off: give the softmax the outputs of a linear "
+            "layer.",
+        ),
+        (
+            "relu before sigmoid",
+            "ReLU stands before the loss's sigmoid: no output can say less "
+            "than one half.",
+            "Take the ReLU off: give the loss the outputs of a linear layer.",
+        ),
+        (
+            "sigmoid twice",
+            "A sigmoid stands before the loss, which applies one itself.",
+            "Take the sigmoid off, or use nn.BCELoss().",
+        ),
+        (
+            "softmax twice",
+            "A softmax stands before the cross-entropy, which applies one "
+            "itself.",
+            "Take the softmax off: give the loss the logits.",
+        ),
+    ):
+        if kind in noticed:
+            place = _listed(noticed[kind])
+            yield Finding(place, problem, remedy, "03_sigmoid_tanh")
+    reach = seen.outputs.out_of_reach
+    if reach:
+        yield reach
+
+
+def _chains(layers):
+    """Return the longest way to each layer that no other follows."""
+    ways = {}
+    for layer in layers:
+        before = [ways[name] for name in layer.follows if name in ways]
+        ways[layer.name] = [*max(before, key=len, default=[]), layer]
+    inner = {name for layer in layers for name in layer.follows}
+    return [way for name, way in ways.items() if name not in inner]
+
+
+def _pace(chain):
+    """Return its layers with a gradient, and how that changes, as logarithms.
+
+    By layer, and in all.
+    """
+    found = [
+        layer
+        for layer in chain
+        if 0 < layer.gradient_norm < np.inf and not layer.is_output
+    ]
     logs = np.log([layer.gradient_norm for layer in found])
     i, j = np.triu_indices(len(logs), 1)
     step = np.median((logs[i] - logs[j]) / (j - i)) if len(logs) > 2 else 0
-    total = step * (len(logs) - 1)
-    if abs(total) > np.log(100):
+    return found, step, step * (len(logs) - 1)
+
+
+def _gradient_findings(layers):
+    chains = [_pace(chain) for chain in _chains(layers)]
+    if not chains:
+        return
+    found, step, total = max(chains, key=lambda chain: abs(chain[2]))
+    is_steep = abs(step) > np.log(1.25)
+    if abs(total) > np.log(100 if is_steep else 1e6):
         yield Finding(
             f"{found[0].name} to {found[-1].name}",
             f"Going back, the gradient {'grows' if step > 0 else 'shrinks'} "
             f"by a factor of about {np.exp(step):.2g} a layer, "
             f"{np.exp(total):.0e} in all.",
-            "Fit the weight scale to the function (He's for ReLU, small in "
-            "residual branches), or add batch norm.",
+            "Add batch norm, or fit the weight scale to the function (He's "
+            "for ReLU, small in residual branches).",
             "05_exploding_gradients" if step > 0 else "04_vanishing_gradients",
         )
+
+
+def _notes(seen, all_data):
+    """Return what could not be judged, and why."""
+    layers = [layer for layer in seen.layers if layer.is_judged]
+    few = [layer for layer in layers if 0 < layer.samples < _MANY]
+    if few and not all_data:
+        least = min(layer.samples for layer in few)
+        yield (
+            f"Samples: {least} (1 where all are equal) in {len(few)} of "
+            f"{len(seen.layers)} layers. Give {_MANY} or more: among fewer, "
+            "chance alone makes units dead or always on, so these shares are "
+            "not judged. If they are all there are, say all_data=True."
+        )
+    unknown = [layer.name for layer in layers if not layer.units_known]
+    if unknown:
+        yield (
+            f"Units: which axis holds them is not known in {_listed(unknown)}."
+            f' Say it, for example axis={{"{unknown[0]}": 1}}; until then '
+            "nothing of units is judged there."
+        )
+    idle = [layer.name for layer in seen.layers if not layer.dead.size]
+    if idle:
+        yield f"No sample came to {_listed(idle)}."
+    if not seen.is_loss_given and seen.outputs.has_one_length():
+        yield (
+            "Loss: the outputs all have one length, so the mean of their "
+            "squares cannot change and its gradient says nothing. Give the "
+            "loss that you train with."
+        )
+
+
+# --- a training that is watched ---
+
+
+class Monitor:
+    """Watch the activations of a model while it trains.
+
+    Around any training loop::
+
+        with health.Monitor(model, every=50) as watch:
+            for x, y in loader:
+                loss = loss_of(model(x), y)
+                ...
+        watch.plot()
+
+    At every 50th forward pass in training mode it looks: it counts what the
+    pass does, and feels the gradients of the backward pass that follows.
+    Nothing is computed twice, and between looks its hooks are off.
+
+    Parameters
+    ----------
+    model : Module
+        The model that is called in the loop.
+    x : Tensor, tuple, dict or iterable of them, optional
+        Data to look at instead of the loop's own batches, as of `layers`: a
+        pass of its own at each look. Then deaths and revivals are those on
+        the same data; on batches that change, a unit may be dead on one and
+        not on the next. Recommended where batches are small.
+    loss : callable, optional
+        As of `layers`, for `x`; its value is kept.
+    every : int
+        Forward passes from one look to the next.
+    axis : int or dict, optional
+        As of `layers`.
+
+    Attributes
+    ----------
+    looks : list of Look
+        What was seen.
+
+    Raises
+    ------
+    TypeError
+        If `model` is no module.
+    ValueError
+        If `every` is no whole number of 1 or more.
+
+    Notes
+    -----
+    Loops that are not yours have places to begin and to end. In Lightning a
+    callback with these four lines, for the network that training_step calls::
+
+        def on_train_start(self, trainer, module):
+            self.watch = health.Monitor(module.net, every=50).start()
+        def on_train_end(self, trainer, module):
+            self.watch.stop()
+
+    In transformers' Trainer, a TrainerCallback::
+
+        def on_train_begin(self, args, state, control, model=None, **kwargs):
+            self.watch = health.Monitor(model, every=50).start()
+        def on_train_end(self, *args, **kwargs):
+            self.watch.stop()
+
+    Where a loss is scaled, as by torch.amp.GradScaler, gradient norms are
+    those of the scaled loss.
+
+    Examples
+    --------
+    >>> _ = torch.manual_seed(0)
+    >>> model = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1))
+    >>> step = torch.optim.SGD(model.parameters(), lr=50.0)
+    >>> data = torch.randn(100, 2)
+    >>> with Monitor(model, every=1) as watch:
+    ...     for _ in range(3):
+    ...         (model(data) - 1).square().mean().backward()
+    ...         step.step()
+    >>> watch
+    Steps 0 to 2, in 3 looks at 1 layer.
+    1: half of its units or more died between steps 1 and 2.
+    """
+
+    def __init__(self, model, x=None, loss=None, *, every=50, axis=None):
+        _check(model)
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise ValueError(
+                "every must be a whole number of 1 or more, such as 50 for a "
+                f"look at every 50th step, got {every!r}"
+            )
+        self.model, self.x, self.loss = model, x, loss
+        self.every, self.axis = every, axis
+        self.looks, self._step, self._told = [], 0, None
+        self._recorder, self._pending, self._hooks = None, None, []
+        self._is_looking = False
+
+    def start(self):
+        """Begin to watch.
+
+        Returns
+        -------
+        Monitor
+            Itself.
+        """
+        if not self._hooks:
+            self._hooks = [
+                self.model.register_forward_pre_hook(
+                    self._before, with_kwargs=True
+                ),
+                self.model.register_forward_hook(
+                    self._after, always_call=True
+                ),
+            ]
+        return self
+
+    def stop(self):
+        """Stop watching; with `x`, look once more."""
+        for hook in self._hooks:
+            hook.remove()
+        self._hooks = []
+        if self.x is not None and self._step:
+            self._look()
+        self._settle()
+
+    def __enter__(self):
+        """Begin to watch."""
+        return self.start()
+
+    def __exit__(self, *error):
+        """Stop watching."""
+        if error[0] is not None:
+            self.x = None  # where the loop failed, its data may as well
+        self.stop()
+
+    def log(self, loss):
+        """Keep the loss of the step that was looked at last.
+
+        Parameters
+        ----------
+        loss : Tensor or float
+            One number.
+        """
+        self._told = float(loss)
+
+    def _before(self, module, args, kwargs):
+        is_training = module.training and torch.is_grad_enabled()
+        if self._is_looking or not is_training:
+            return
+        self._step += 1
+        if (self._step - 1) % self.every:
+            return
+        self._settle()
+        if self.x is not None:
+            self._look()
+            return
+        tensors = list(_leaves((args, kwargs)))
+        count = len(tensors[0]) if tensors and tensors[0].ndim else 1
+        self._recorder = _Recorder(module, self.axis, may_cut=False)
+        self._recorder.begin(count)
+        for tensor in tensors:
+            self._recorder.data(tensor)
+        self._recorder.__enter__()
+
+    def _after(self, module, args, output):
+        if self._recorder is None or self._is_looking:
+            return
+        recorder, self._recorder = self._recorder, None
+        recorder.finish(output)
+        recorder.__exit__(None, None, None)
+        self._pending, self._told = (self._step - 1, recorder), None
+
+    def _look(self):
+        self._is_looking = True
+        try:
+            seen = _look(self.model, self.x, self.loss, self.axis)
+        finally:
+            self._is_looking = False
+        # Before the pass that was counted already, or after the last one.
+        self._keep(self._step - bool(self._hooks), seen.layers, seen.loss)
+
+    def _settle(self):
+        """Keep the last look, now that its backward pass is over."""
+        if self._pending is not None:
+            (step, recorder), self._pending = self._pending, None
+            layers = [
+                row.layer(recorder.samples) for row in recorder.in_order()
+            ]
+            self._keep(step, layers, self._told)
+
+    def _keep(self, step, layers, loss):
+        before = self.looks[-1].dead if self.looks else {}
+        dead = {layer.name: layer.dead for layer in layers}
+        self.looks.append(
+            Look(
+                step,
+                loss,
+                {
+                    layer.name: {
+                        "units": layer.dead.size,
+                        "dead": int(layer.dead.sum()),
+                        "always_on": int(layer.always_on.sum()),
+                        "zero_fraction": _plain(layer.zero_fraction),
+                        "nonfinite_fraction": _plain(layer.nonfinite_fraction),
+                        "gradient_norm": _plain(layer.gradient_norm),
+                        "deaths": _changes(before, layer),
+                        "revivals": _changes(before, layer, -1),
+                    }
+                    for layer in layers
+                },
+                dead,
+            )
+        )
+
+    @property
+    def events(self):
+        """What went wrong, and between which steps, as sentences."""
+        self._settle()
+        found = []
+        for name in self._names():
+            for what, is_so in _EVENTS:
+                before = None
+                for look in self.looks:
+                    row = look.layers.get(name)
+                    if row is None or not is_so(row):
+                        before = look.step
+                        continue
+                    when = (
+                        f"at step {look.step} already"
+                        if before is None
+                        else f"between steps {before} and {look.step}"
+                    )
+                    found.append((look.step, f"{name}: {what} {when}."))
+                    break
+        told = {}
+        for step, text in sorted(found, key=lambda event: event[0]):
+            told.setdefault((step, text.split(":")[0]), text)
+        return list(told.values())
+
+    def _names(self):
+        return list(
+            dict.fromkeys(n for look in self.looks for n in look.layers)
+        )
+
+    def __repr__(self):
+        """Return how long it watched, and what went wrong."""
+        self._settle()
+        if not self.looks:
+            return "Nothing was watched yet."
+        count, layers = len(self.looks), len(self._names())
+        head = (
+            f"Steps {self.looks[0].step} to {self.looks[-1].step}, in "
+            f"{count} look{'s' * (count > 1)} at {layers} "
+            f"layer{'s' * (layers > 1)}."
+        )
+        return "\n".join(
+            [head, *(self.events or ["No layer died, and no number was nan."])]
+        )
+
+    def to_dict(self):
+        """Return all looks in plain numbers, strings and lists.
+
+        Returns
+        -------
+        dict
+            For json.dumps: the "steps", the "loss" at each, the "events", and
+            by the names of the "layers" a list over the looks of each
+            quantity, None where a layer did not run.
+        """
+        self._settle()
+        keys = self.looks[0].rows() if self.looks else []
+        return {
+            "steps": [look.step for look in self.looks],
+            "loss": [_plain(look.loss) for look in self.looks],
+            "events": self.events,
+            "layers": {
+                name: {
+                    key: [
+                        look.layers.get(name, {}).get(key)
+                        for look in self.looks
+                    ]
+                    for key in keys
+                }
+                for name in self._names()
+            },
+        }
+
+    def to_csv(self, path):
+        """Write a table with one row a look and layer.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, which is overwritten.
+
+        Raises
+        ------
+        ValueError
+            If nothing was watched.
+        """
+        self._check()
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            keys = self.looks[0].rows()
+            writer.writerow(["step", "loss", "layer", *keys])
+            for look in self.looks:
+                for name, row in look.layers.items():
+                    writer.writerow(
+                        [look.step, look.loss, name, *row.values()]
+                    )
+
+    def _check(self):
+        self._settle()
+        if not self.looks:
+            raise ValueError(
+                "nothing was watched: between start and stop the model must "
+                "run in training mode, as model(x) after model.train()"
+            )
+
+    def plot(self):
+        """Draw the share of dead units and the gradient norm, over time.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Layers from below, steps to the right; below both the loss, if it
+            is known.
+
+        Raises
+        ------
+        ValueError
+            If nothing was watched.
+        """
+        import matplotlib.pyplot as plt
+
+        self._check()
+        names, steps = self._names(), [look.step for look in self.looks]
+        losses = [look.loss for look in self.looks]
+        has_loss = any(loss is not None for loss in losses)
+
+        def table(value):
+            return np.array(
+                [
+                    [
+                        np.nan if row is None else value(row)
+                        for row in (look.layers.get(n) for look in self.looks)
+                    ]
+                    for n in names
+                ],
+                dtype=float,
+            )
+
+        dead = table(lambda row: row["dead"] / max(1, row["units"]))
+        norm = table(lambda row: row["gradient_norm"] or np.nan)
+        fig, axes = plt.subplots(
+            2 + has_loss,
+            sharex=True,
+            squeeze=False,
+            layout="constrained",
+            figsize=(6, 1.2 + 2 * min(4, 0.6 + 0.2 * len(names)) + has_loss),
+        )
+        edges = np.array([*steps, steps[-1] + self.every])
+        rows = np.arange(len(names) + 1) - 0.5
+        for ax, values, label, look in zip(
+            axes[:, 0],
+            (dead, np.log10(norm)),
+            ("share of dead units", "gradient norm (log₁₀)"),
+            ({"cmap": "Oranges", "vmin": 0, "vmax": 1}, {"cmap": "cividis"}),
+        ):
+            mesh = ax.pcolormesh(edges, rows, values, **look)
+            fig.colorbar(mesh, ax=ax, label=label)
+            shown = range(0, len(names), max(1, len(names) // 12))
+            ax.set(yticks=shown, yticklabels=[names[i] for i in shown])
+        if has_loss:
+            kept = [np.nan if loss is None else loss for loss in losses]
+            axes[2, 0].plot(steps, kept, color="black")
+            axes[2, 0].set(ylabel="loss")
+        axes[-1, 0].set(xlabel="step")
+        return fig
+
+    def _repr_png_(self):
+        self._settle()
+        if not self.looks:
+            return None
+        import matplotlib.pyplot as plt
+
+        fig, file = self.plot(), BytesIO()
+        fig.savefig(file, format="png", dpi=100)
+        plt.close(fig)
+        return file.getvalue()
+
+
+class Look(NamedTuple):
+    """Hold what a Monitor saw at one step.
+
+    Attributes
+    ----------
+    step : int
+        How many training passes came before.
+    loss : float or None
+        The loss there, if it is known.
+    layers : dict of dict
+        By layer: "units", and how many of them are "dead" and "always_on";
+        "zero_fraction", "nonfinite_fraction", "gradient_norm"; "deaths" and
+        "revivals" since the last look.
+    dead : dict of ndarray of bool (units,)
+        By layer: which units are dead.
+    """
+
+    step: int
+    loss: float | None
+    layers: dict
+    dead: dict
+
+    def rows(self):
+        """Return the names of the quantities.
+
+        Returns
+        -------
+        list of str
+            In the order in which they are kept.
+        """
+        return list(next(iter(self.layers.values()), {}))
+
+
+def _changes(before, layer, sign=1):
+    old = before.get(layer.name)
+    if old is None or old.shape != layer.dead.shape:
+        return 0
+    return int((layer.dead.astype(int) - old == sign).sum())
+
+
+# What is told, the worst first: of each layer the first that came at a step.
+_EVENTS = (
+    (
+        "its numbers became nan or infinite",
+        lambda row: row["nonfinite_fraction"],
+    ),
+    (
+        "all of its units died",
+        lambda row: row["units"] and row["dead"] == row["units"],
+    ),
+    (
+        "half of its units or more died",
+        lambda row: row["units"] and 2 * row["dead"] >= row["units"],
+    ),
+)

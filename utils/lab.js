@@ -560,7 +560,7 @@ const SPEEDS = { ...Object.fromEntries([2, 10, 60].map(
 const count = (from, to) =>
   Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const RATES = count(-4, 0).flatMap(power => [1, 1.5, 2, 3, 5, 7].map(
-  digit => Number(`${digit}e${power}`))).slice(4).concat(10);
+  digit => Number(`${digit}e${power}`))).concat(10);
 const SCALES = count(-26, 26).map(i => Number((10 ** (i / 20)).toPrecision(2)));
 
 // What a reader can set: a menu, a slider over values, a number or a tick.
@@ -608,7 +608,7 @@ export function checked(settings) {
       ["weight_init", "learning_rate"].includes(name) ||
       tick && typeof value === "boolean" ||
       menu && value !== "scale" && Object.hasOwn(menu, value) ||
-      (slider && name !== "scale" && slider.includes(value)) ||
+      slider && name !== "scale" && slider.includes(value) ||
       number && Number.isInteger(value) && value >= number[0] &&
         value <= number[1];
     if (fits) continue;
@@ -628,7 +628,7 @@ export function python(settings, steps) {
   const [samples, made] = { spirals: [480, "spirals()"],
     curve: [200, "curve()"], digits: [600, "digits(n=600)"] }[settings.dataset];
   const text = value => typeof value === "string" ? `"${value}"`
-    : typeof value === "boolean" ? (value ? "True" : "False") : value;
+    : typeof value === "boolean" ? value ? "True" : "False" : value;
   const { depth, width, seed, learning_rate } = settings;
   const given = ["optimizer", "weight_init", "bias_init", "batch_norm",
                  "residual"].map(name => `${name}=${text(settings[name])}`);
@@ -663,7 +663,7 @@ viewBox="0 0 300 300"></svg>
   unit: `<figure><canvas class="lab-unit" role="img"></canvas>
 <figcaption><span class="lab-pick"><label>layer <input type="number"
 name="layer" min="1" value="1"></label> <label>unit <input type="number"
-name="unit" min="1" value="1"></label></span> <span class="lab-about"></span>
+name="unit" min="1" value="1"></label></span><p class="lab-about">&nbsp;</p>
 <span class="lab-pick"><button type="button" data-do="kill">Kill it</button>
 <button type="button" data-do="push">Push it</button></span></figcaption>
 </figure>`,
@@ -726,33 +726,32 @@ const STYLE = `
 .lab [hidden] { display: none; }
 .lab [aria-current=true], .lab summary, .lab [data-do=play] {
   font-weight: 600; }
-.lab summary { cursor: pointer; min-height: 2rem; }
+.lab summary { min-height: 2rem; }
 .lab-presets, .lab-actions, .lab-pick { align-items: center; display: flex;
   flex-wrap: wrap; gap: .5rem; margin: .5rem 0; }
-.lab-pick { display: inline-flex; margin: 0; }
 .lab [data-do=play] { min-width: 5rem; }
 .lab-form { display: grid; gap: .25rem 1.5rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }
 .lab-form label { align-items: center; display: grid; gap: .5rem;
   grid-template-columns: 8rem minmax(0, 1fr) auto; min-height: 2.25rem; }
-.lab-form output { min-width: 3rem; text-align: right; }
+.lab output { min-width: 3rem; text-align: right; }
 .lab input { accent-color: var(--lab-always); min-width: 0; }
 .lab input[type=checkbox] { height: 1.25rem; width: 1.25rem; }
-.lab .lab-pick input { padding: 0 .25rem; width: 3.5rem; }
+.lab .lab-pick input { width: 3.5rem; }
 .lab-copied { background: none; border: 1px solid var(--lab-line);
   color: inherit; font-size: .8em; padding: .5rem; overflow-wrap: anywhere;
   white-space: pre-wrap; }
-.lab-readout { min-height: 5.6em; }
+.lab-readout { line-height: 1.3; min-height: 6.5em; }
 .lab-aloud { clip-path: inset(50%); height: 1px; overflow: clip;
   position: absolute; width: 1px; }
 .lab-panels, .lab-units { display: grid; gap: 1rem;
   grid-template-columns: minmax(0, 1fr); margin-top: 1rem; }
 .lab figure { margin: 0 !important; min-width: 0; padding: 0 !important; }
 .lab figcaption, .lab table { color: inherit; font-size: .8em;
-  text-align: left; }
+  line-height: 1.3; text-align: left; }
 .lab canvas, .lab svg { border: 1px solid var(--lab-line);
   box-sizing: border-box; display: block; width: 100%; }
-.lab-answer, .lab-unit, .lab-loss { aspect-ratio: 1; max-width: 26rem; }
+.lab-panels :is(canvas, svg) { aspect-ratio: 1; max-width: 26rem; }
 .lab-map { cursor: pointer; }
 .lab-loss text { fill: currentColor; font-size: 14px; }
 .lab-loss polyline { fill: none; stroke: currentColor; stroke-width: 2; }
@@ -776,9 +775,9 @@ const STYLE = `
 @container (max-width: 21rem) { .lab-axis { display: none; }
   .lab table { font-size: .7em; }
   .lab table td, .lab table th { padding: 0 .1rem; } }
-@container (min-width: 26rem) { .lab-readout { min-height: 2.8em; }
+@container (min-width: 26rem) { .lab-readout { min-height: 3.9em; }
   .lab-panels { grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); } }
-@container (min-width: 38rem) {
+@container (min-width: 38rem) { .lab-readout { min-height: 2.6em; }
   .lab-units:has(canvas):has(table) { align-items: start;
     grid-template-columns: minmax(0, 5fr) minmax(0, 6fr); }
   .lab-units:has(table) .lab-map { margin-top: 2.8rem; }
@@ -894,9 +893,9 @@ class View {
     for (const link of this.root.querySelectorAll(".lab-presets a"))
       link.setAttribute("aria-current", same(this.lab.presets.find(
         ({ key }) => key === link.dataset.key)));
-    const chosen = this.lab.presets.find(same);
-    if (this.$(".lab-look")) this.$(".lab-look").textContent =
-      chosen?.look ?? "Your own experiment.";
+    const look = this.$(".lab-look");
+    if (look) look.textContent =
+      this.lab.presets.find(same)?.look ?? "Your own experiment.";
     this.reset();
   }
   // Make a control say what the settings say.

@@ -190,6 +190,26 @@ def test_lab_trains_by_keyboard_and_asks_nobody(
     page.context.close()
 
 
+HEIGHTS = """() => {
+  window.heights = () => [...document.querySelectorAll(".lab")].map(
+    lab => lab.getBoundingClientRect().height);
+  document.addEventListener("DOMContentLoaded",
+    () => { window.first = window.heights(); });
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+@pytest.mark.parametrize("name", LAB_PAGES)
+def test_nothing_moves_when_a_lab_starts(browser, server, name, width):
+    page = open_page(browser, server + name, width=width, observe=HEIGHTS)
+    for one in page.locator(".lab").all():
+        one.scroll_into_view_if_needed()
+        one.locator("[data-do=once]").click()
+        one.locator(READOUT).get_by_text("Step 1:").wait_for()
+    assert page.evaluate("heights()") == page.evaluate("first")
+    page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["http", "file"])
 def test_digits_come_when_they_are_asked_for(browser, server, site, scheme):
     page = open_lab(browser, address(WHOLE, scheme, server, site))

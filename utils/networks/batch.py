@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .. import arguments, health
+from .. import arguments
 
 
 def _prelu(x, weight):
@@ -39,7 +39,6 @@ class ReLUSquared(nn.Module):
 
 
 # The one activation of the book that torch has no module for.
-health.ACTIVATION_MODULES.add(ReLUSquared)
 
 # The names of utils.activations: torch's function, torch's module.
 ACTIVATIONS = {
