@@ -1103,6 +1103,7 @@ class Busy(nn.Module):
         self.late = z.detach()
         self.grown.resize_(3).fill_(1)
         self.line.weight.data.mul_(0.99)
+        self.line.bias.requires_grad_(not self.line.bias.requires_grad)
         self.new = nn.Linear(1, 1)
         torch.rand(1), random.random(), np.random.rand()  # noqa: NPY002
         z.detach().cpu().numpy(), x.detach().tolist(), x.mean().item()

@@ -23,7 +23,10 @@ from torch.utils.data import DataLoader
 
 from utils import health
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [
+    pytest.mark.filterwarnings("error"),
+    pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"),
+]
 
 
 def normal(*shape, seed=0):
@@ -257,12 +260,13 @@ def test_data_of_its_own_are_looked_at_before_the_step():
     model = plain()
     loss, own = nn.CrossEntropyLoss(), (X[:40], Y[:40])
     expected = health.layers(model, own, loss)[0]
+    value = loss(model(own[0]), own[1]).item()
     with health.Monitor(model, own, loss, every=2) as watch:
         run(model, 3, X[40:])
     # And once more at the end.
     assert steps_of(watch) == [0, 2, 3]
     for look in watch.looks:
-        assert look.loss == pytest.approx(float(loss(model(own[0]), own[1])))
+        assert look.loss == pytest.approx(value)
         assert look.layers["1"]["gradient_norm"] == pytest.approx(
             expected.gradient_norm
         )
@@ -642,6 +646,42 @@ def test_a_part_that_is_not_seen_is_named():
         model(normal(9, 4, 5)).sum().backward()
     assert "inside read" in repr(watch)
     assert "inside read" in str(watch.to_dict()["unseen"])
+
+
+class Sign(torch.autograd.Function):
+    """Round weights, and let the gradient pass."""
+
+    @staticmethod
+    def forward(ctx, weight):
+        return weight.sign()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+def test_weights_of_an_unknown_function_hide_no_data():
+    class Binary(nn.Linear):
+        def forward(self, x):
+            return F.linear(x, Sign.apply(self.weight), self.bias)
+
+    model = nn.Sequential(Binary(5, 8), nn.ReLU(), nn.Linear(8, 3))
+    assert health.report(model, X).unseen == []
+    assert watched(model).to_dict()["unseen"] == []
+
+
+@torch.jit.script
+def scripted(x: torch.Tensor) -> torch.Tensor:
+    return x * torch.sigmoid(x)
+
+
+def test_a_function_that_hides_data_is_named():
+    class Hiding(nn.Linear):
+        def forward(self, x):
+            return x + scripted(super().forward(x))
+
+    model = nn.Sequential(Hiding(5, 5), nn.ReLU(), nn.Linear(5, 3))
+    assert "what 0 does" in repr(watched(model))
 
 
 @pytest.mark.parametrize("every", [0, -1, 1.5, True, "a", None])
