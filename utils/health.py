@@ -196,6 +196,7 @@ _LARGEST_SLOPES = {
     "special_expit": 1 / 4,
     "tanh": 1,
 }
+_BYTES = {torch.bool, torch.int8, torch.uint8}
 # So many numbers are measured at once, which bounds the memory.
 _CHUNK = 1 << 16
 
@@ -423,6 +424,12 @@ class _Extremes:
             values = values.to(torch.uint8)
         least = (values.amin(over) if over else values).flatten()
         largest = (values.amax(over) if over else values).flatten()
+        if self.least is not None and self.least.shape != least.shape:
+            raise ValueError(
+                f"a layer has {len(self.least)} units in one batch and "
+                f"{len(least)} in another: say which axis holds the units, "
+                "such as axis=1, or give batches of one shape"
+            )
         if self.least is not None:
             least = torch.minimum(least, self.least)
             largest = torch.maximum(largest, self.largest)
@@ -825,10 +832,13 @@ class _Recorder(TorchFunctionMode):
             begins = self.is_frozen and tensor.is_floating_point()
             tensor = tensor.detach().clone()
             tensor = self.new_leaf(tensor) if begins else tensor
+        self.know_data(tensor)
+        return tensor
+
+    def know_data(self, tensor):
         axes = (1 - tensor.ndim,) if tensor.ndim > 3 else (-1,)
         live = tensor.requires_grad
         self.know(tensor, _Node(axes=axes, live=live, is_raw=True))
-        return tensor
 
     def new_leaf(self, tensor):
         """Return the tensor, with a graph that begins here."""
@@ -1291,7 +1301,8 @@ class _Recorder(TorchFunctionMode):
             inside = tuple(a for a in node.axes or () if a in normed)
             return inside or normed
         if base in _MATMULS:
-            return self.matmul_axes(args, operands, nodes)
+            given = list(_leaves((args, kwargs)))
+            return self.matmul_axes(*given[-2:], nodes)
         if base == "einsum":
             return self.einsum_axes(args, output)
         if base == "scaled_dot_product_attention":
@@ -1308,16 +1319,24 @@ class _Recorder(TorchFunctionMode):
                 return each.axes
         if node.axes is None or first.ndim == output.ndim:
             return node.axes
-        sizes = [first.shape[axis] for axis in node.axes]
-        places = [
-            i - output.ndim for i, n in enumerate(output.shape) if [n] == sizes
-        ]
-        # After a sum over positions, say, if only one axis fits.
-        return tuple(places) if len(places) == 1 else None
+        over = kwargs.get("dim", args[1] if len(args) > 1 else None)
+        over = [over] if isinstance(over, int) else over
+        if not (
+            isinstance(over, (tuple, list))
+            and all(isinstance(axis, int) for axis in over)
+            and first.ndim - len(over) == output.ndim
+        ):
+            return None
+        # After a sum over positions, say.
+        over = {axis - first.ndim * (axis >= 0) for axis in over}
+        if over & set(node.axes):
+            return None
+        return tuple(a + sum(gone > a for gone in over) for a in node.axes)
 
-    def matmul_axes(self, args, operands, nodes):
+    def matmul_axes(self, left, right, nodes):
         """Return the axis that the weights of a matrix product make."""
-        left, right = [t for t in args if _is_tensor(t)][-2:]
+        if left.ndim < 2 or right.ndim < 2:
+            return None
         if self.node(right) is None:
             return (-1,)
         if self.node(left) is None:
@@ -1338,9 +1357,8 @@ class _Recorder(TorchFunctionMode):
             if self.node(tensor)
             for letter in letters
         }
-        return tuple(
-            i - len(made) for i, c in enumerate(made) if c not in of_data
-        )
+        axes = [i - len(made) for i, c in enumerate(made) if c not in of_data]
+        return tuple(axes) or None
 
     def look(self, base, args, kwargs, operands, nodes, output):
         """Notice what is not an activation and yet may be at fault."""
@@ -1454,15 +1472,12 @@ class _Recorder(TorchFunctionMode):
         for kind, where in self.noticed.items():
             if kind in _UNSEEN:
                 places[_UNSEEN[kind]].update(where)
-        return [
-            text.format(_listed(where) or "the model")
-            for text, where in places.items()
-        ]
+        return [text.format(_listed(where)) for text, where in places.items()]
 
 
 def _listed(names):
     """Return names as a list in words, and how many more there are."""
-    names = [name or "the model" for name in names]
+    names = [name or "the model's own forward" for name in names]
     more = f" and {len(names) - 4} more" * (len(names) > 5)
     return ", ".join(names[: 4 if more else 5]) + more
 
@@ -1536,7 +1551,7 @@ def _batch(forward, batch, loss):
     if isinstance(batch, Mapping):
         labels = next((batch[k] for k in _LABELS if k in batch), batch)
         made = _Batch(*_named(forward, batch), labels, batch)
-    elif isinstance(batch, (tuple, list)):
+    elif isinstance(batch, (tuple, list)) and not hasattr(batch, "_fields"):
         if not batch:
             raise ValueError("x must hold a tensor, got an empty batch")
         least, most = _positional(forward)
@@ -1557,8 +1572,14 @@ def _batch(forward, batch, loss):
             "x must hold a tensor such as torch.as_tensor(data), got "
             f"{type(batch).__name__} without one"
         )
-    check_samples(tensors[0])
+    check_samples(_first(made))
     return made
+
+
+def _first(batch):
+    """Return the tensor that tells how many samples there are."""
+    tensors = list(_leaves((batch.args, batch.kwargs)))
+    return next((t for t in tensors if t.ndim), tensors[0])
 
 
 def _named(forward, batch):
@@ -1834,7 +1855,10 @@ class _Outputs:
                 self.is_finite &= bool(tensor.isfinite().all())
         main = _main_output(output)
         for tensor in _leaves((batch.args, batch.kwargs)):
-            if tensor.ndim:
+            if tensor.is_sparse:
+                tensor = tensor.coalesce().values()
+            is_ordered = not tensor.is_complex() and tensor.itemsize > 1
+            if tensor.ndim and (is_ordered or tensor.dtype in _BYTES):
                 seen = self.inputs.setdefault(tensor.shape[1:], _Extremes())
                 seen.add(tensor, [0])
         if main is None or main.ndim == 0 or main.numel() == 0:
@@ -1872,7 +1896,8 @@ class _Outputs:
 
     def is_one_sample(self):
         """Return whether all samples are the same."""
-        return all(bool(e.same().all()) for e in self.inputs.values())
+        given = self.inputs.values()
+        return bool(given) and all(bool(e.same().all()) for e in given)
 
     def spread(self):
         """Return the outputs' deviation over samples, relative to size."""
@@ -1910,7 +1935,7 @@ def _look(model, x, loss, axis):
         _eager(model),
     ):
         for batch in _batches(model, x, loss):
-            first = next(_leaves((batch.args, batch.kwargs)))
+            first = _first(batch)
             _check_device(model, first)
             count = len(first)
             samples += count
@@ -1941,6 +1966,9 @@ def _pass(model, batch, loss, recorder, samples, outputs):
 
     def data(value):
         if not _is_tensor(value):
+            # An object with tensors in it is given as it is.
+            for tensor in _leaves(value):
+                recorder.know_data(tensor)
             return value
         if id(value) not in given:
             given[id(value)] = recorder.data(value.detach())
@@ -2544,7 +2572,7 @@ def report(model, x, loss=None, *, axis=None, all_data=False):
         findings,
         1 if one_sample else seen.samples,
         seen.recorder.unseen(),
-        list(_notes(seen, all_data)),
+        list(_notes(seen, all_data, faults)),
     )
 
 
@@ -2686,8 +2714,8 @@ def _whole_findings(seen, faults, one_sample):
             _listed(constant[:1]),
             "It is constant: its outputs are the same for all samples, and "
             "nothing of the inputs passes.",
-            "Look at what it is given: whether that depends on the sample, "
-            "and whether weights before it are 0.",
+            "Look at what it is given, whether that depends on the sample; "
+            "start weights before it that are 0 at random.",
             "07_dying_relu",
         )
     paces = [] if disturbed else list(_gradient_findings(layers))
@@ -2783,7 +2811,7 @@ def _gradient_findings(layers):
         )
 
 
-def _notes(seen, all_data):
+def _notes(seen, all_data, faults):
     """Return what could not be judged, and why."""
     layers = [layer for layer in seen.layers if layer.is_judged]
     few = [layer for layer in layers if 0 < layer.samples < _MANY]
@@ -2802,7 +2830,7 @@ def _notes(seen, all_data):
             f' Say it, for example axis={{"{unknown[0]}": 1}}; until then '
             "nothing of units is judged there."
         )
-    if seen.outputs.is_moved:
+    if seen.outputs.is_moved and not faults:
         yield (
             "Gradient: it is exactly 0 in all layers, but not for the weights "
             "behind them, which are 0 and take the first step."
@@ -3204,12 +3232,16 @@ class Monitor:
         for ax, values, label, look in zip(
             axes[:, 0],
             (dead, np.log10(norm)),
-            ("share of dead units\n(grey: nan)", "gradient norm (log₁₀)"),
+            (
+                "share of dead units (grey: nan)",
+                "gradient norm, log₁₀ (grey: nan, 0 or none)",
+            ),
             ({"cmap": "Oranges", "vmin": 0, "vmax": 1}, {"cmap": "cividis"}),
         ):
             ax.set_facecolor("0.7")
             mesh = ax.pcolormesh(edges, rows, values, **look)
-            fig.colorbar(mesh, ax=ax, label=label)
+            fig.colorbar(mesh, ax=ax)
+            ax.set_title(label, loc="left")
             shown = range(0, len(names), max(1, len(names) // 12))
             ax.set(yticks=shown, yticklabels=[names[i] for i in shown])
         if has_loss:
