@@ -58,7 +58,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import nn
-from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.modules import module as torch_module
 from torch.nn.parameter import is_lazy
@@ -147,7 +146,7 @@ _QUIET = {
     *("__bool__", "__contains__", "__format__", "__len__", "__repr__", "data"),
     *("data_ptr", "dim", "element_size", "get_device", "is_complex"),
     *("is_contiguous", "is_floating_point", "is_pinned", "isfinite", "isnan"),
-    *("nelement", "numel", "register_hook", "requires_grad_", "retain_grad"),
+    *("nelement", "numel", "register_hook", "retain_grad"),
     *("size", "storage_offset", "stride"),
 }
 _NORMS = {"batch_norm", "group_norm", "instance_norm", "layer_norm"} | {
@@ -172,7 +171,7 @@ _UNSEEN = {
         "torch.sigmoid and torch.tanh, to see them",
     ),
     **dict.fromkeys(
-        (*_SOFTMAX, "gumbel_softmax"),
+        (*_SOFTMAX, "gumbel_softmax", "logsumexp"),
         "the softmax in {}: it maps vectors, not numbers; a hook on the "
         "module shows its outputs",
     ),
@@ -747,6 +746,10 @@ def _share_memory(a, b):
     return same and a.numel() > 0
 
 
+class _AxisError(ValueError):
+    """Say that a layer has no such axis."""
+
+
 class _Recorder(TorchFunctionMode):
     """Watch a model run, and measure each of its activations.
 
@@ -778,7 +781,7 @@ class _Recorder(TorchFunctionMode):
         self.rows = {}
         # What was noticed besides, by kind: the places in the model.
         self.noticed = defaultdict(dict)
-        self.inputs = {}
+        self.inputs, self.statistics = {}, {}
 
     def begin(self, samples):
         """Get ready for a pass over so many samples."""
@@ -878,9 +881,10 @@ class _Recorder(TorchFunctionMode):
             path = self.paths[module] or type(module).__name__
             is_script = isinstance(module, torch.jit.ScriptModule)
             for tensor in _leaves(output):
-                if self.node(tensor) is None and self.leads_to_data(tensor):
+                live = self.leads_to_data(tensor)
+                if self.node(tensor) is None and (live or is_script):
                     self.notice("script" if is_script else "hidden", path)
-                    self.know(tensor, _Node(live=True, is_trained=True))
+                    self.know(tensor, _Node(live=live, is_trained=True))
             if _is_tensor(output) and (node := self.node(output)):
                 self.name(module, path, given, node)
 
@@ -893,6 +897,8 @@ class _Recorder(TorchFunctionMode):
 
     def leads_to_data(self, tensor):
         """Return whether a tensor was computed from data by unseen means."""
+        tensors = [node.tensor() for node in self.nodes.values()]
+        known = {t.grad_fn for t in tensors if t is not None and t.grad_fn}
         leaves = {id(leaf) for leaf in self.leaves}
         functions, seen = [tensor.grad_fn], {None}
         while functions:
@@ -900,9 +906,8 @@ class _Recorder(TorchFunctionMode):
             if function in seen:
                 continue
             seen.add(function)
-            if id(getattr(function, "variable", None)) in leaves or (
-                not self.may_cut and isinstance(function, BackwardCFunction)
-            ):
+            variable = getattr(function, "variable", None)
+            if function in known or id(variable) in leaves:
                 return True
             functions += [
                 following for following, _ in function.next_functions
@@ -935,6 +940,8 @@ class _Recorder(TorchFunctionMode):
         operands = [t for t, node in tensors if node]
         if not operands:
             return function(*args, **kwargs)
+        if name in ("requires_grad_", "__set__"):
+            return self.begins(function, args, kwargs, operands[0])
         nodes = [node for _, node in tensors if node]
         constants = [t for t, node in tensors if not node]
         with self.busy():
@@ -1037,6 +1044,14 @@ class _Recorder(TorchFunctionMode):
         # An in-place change of a view would take z, and with it the
         # gradient, out of the graph. A copy leaves it in.
         return target.copy_(function(target.clone(), *args[1:], **kwargs))
+
+    def begins(self, function, args, kwargs, tensor):
+        """Let the model itself begin a graph at a tensor of the data."""
+        output = function(*args, **kwargs)
+        if tensor.requires_grad and tensor.is_leaf:
+            self.node(tensor).live = True
+            self.leaves.append(tensor)
+        return output
 
     def lives(self, tensor, nodes):
         """Return whether a gradient leads from the tensor to the data."""
@@ -1211,8 +1226,10 @@ class _Recorder(TorchFunctionMode):
         axes = root.axes
         if axis is not None:
             if not -z.ndim <= axis < z.ndim:
-                raise IndexError(
-                    f"axis {axis} of layer {name}: it has {z.ndim} axes"
+                raise _AxisError(
+                    f"axis must be one of the {z.ndim} axes of layer {name}, "
+                    f"whose shape is {tuple(z.shape)}, such as axis=1, got "
+                    f"{axis}"
                 )
             axes = (axis - z.ndim * (axis >= 0),)
         flags = {
@@ -1301,8 +1318,8 @@ class _Recorder(TorchFunctionMode):
             inside = tuple(a for a in node.axes or () if a in normed)
             return inside or normed
         if base in _MATMULS:
-            given = list(_leaves((args, kwargs)))
-            return self.matmul_axes(*given[-2:], nodes)
+            *_, left, right = first, *_leaves((args, kwargs))
+            return self.matmul_axes(left, right, nodes)
         if base == "einsum":
             return self.einsum_axes(args, output)
         if base == "scaled_dot_product_attention":
@@ -1310,6 +1327,10 @@ class _Recorder(TorchFunctionMode):
             return value.axes if value else None
         if first.is_complex() or output.is_complex():
             return None
+        if base == "setitem" and self.node(args[-1]):
+            axes = self.node(args[-1]).axes
+            fits = axes and args[-1].ndim <= output.ndim
+            return axes if fits else None
         if _share_memory(output, first):
             return _followed(node.axes, first, output, True)
         if base in _MOVED:
@@ -1317,8 +1338,19 @@ class _Recorder(TorchFunctionMode):
         for tensor, each in zip(operands, nodes):
             if tensor.shape == output.shape and each.axes:
                 return each.axes
-        if node.axes is None or first.ndim == output.ndim:
+        if node.axes is None or (
+            first.ndim == output.ndim and base != "stack"
+        ):
             return node.axes
+        if base == "getitem":  # chosen samples or positions, behind a mask
+            is_last = (
+                node.axes == (-1,) and first.shape[-1:] == output.shape[-1:]
+            )
+            return node.axes if is_last else None
+        if base == "stack":
+            new = kwargs.get("dim", args[1] if len(args) > 1 else 0)
+            new -= output.ndim * (new >= 0)
+            return tuple(axis - (axis <= new) for axis in node.axes)
         over = kwargs.get("dim", args[1] if len(args) > 1 else None)
         over = [over] if isinstance(over, int) else over
         if not (
@@ -1391,7 +1423,8 @@ class _Recorder(TorchFunctionMode):
             and len(operands) == 1
         ):
             self.look_at_input(operands[0], nodes[0])
-            self.node(output).entrance = self.place()
+            for tensor in _leaves(output):
+                self.node(tensor).entrance = self.place()
         if base in _PRODUCTS and len(operands) > 1 and rows:
             for row in rows:
                 self.mark_gate(row, output)
@@ -1442,12 +1475,31 @@ class _Recorder(TorchFunctionMode):
             self.node(output).is_stale = True
             return
         over = [i for i in range(tensor.ndim) if i != 1]
-        own_var, own_mean = torch.var_mean(tensor.detach(), over, correction=0)
-        width = var.clamp(min=1e-12)
-        ratio = (own_var / width).clamp(min=1e-12).log().abs()
-        off = (own_mean - mean).abs() / width.sqrt()
-        if ratio.median() > np.log(10) or off.median() > 3:
-            self.notice("lagging")
+        values = tensor.detach().double()
+        new = values.numel() // len(mean), values.sum(over)
+        new = (*new, values.square().sum(over))
+        old, _, _ = self.statistics.get(self.place(), ((0, 0, 0), 0, 0))
+        added = tuple(a + b for a, b in zip(old, new))
+        self.statistics[self.place()] = added, mean.clone(), var.clone()
+
+    def lagging(self):
+        """Return the batch norms whose statistics do not fit the data."""
+        found = []
+        for place, (
+            (count, total, squares),
+            mean,
+            var,
+        ) in self.statistics.items():
+            own = total / count
+            width = var.double().clamp(min=1e-12)
+            ratio = (squares / count - own.square()).clamp(min=1e-12) / width
+            off = (own - mean).abs() / width.sqrt()
+            is_off = (
+                ratio.log().abs().median() > np.log(10) or off.median() > 3
+            )
+            if count >= _MANY and is_off:
+                found.append(place)
+        return found
 
     def finish(self, output):
         """Measure what is still open, and mark the model's own outputs."""
@@ -1492,6 +1544,7 @@ class _Batch(NamedTuple):
     kwargs: dict
     labels: object
     whole: object
+    has_labels: bool
 
 
 _LABELS = ("labels", "label", "targets", "target", "y")
@@ -1543,17 +1596,20 @@ def _batches(model, x, loss):
         is_empty = False
         yield _batch(model.forward, batch, loss)
     if is_empty:
-        raise ValueError("x must hold at least one batch, got none")
+        raise ValueError(
+            "x must hold at least one batch, got none; give, for example, "
+            "[torch.as_tensor(data)]"
+        )
 
 
 def _batch(forward, batch, loss):
     """Return a batch as the model and the loss take it."""
+    labels = None
     if isinstance(batch, Mapping):
-        labels = next((batch[k] for k in _LABELS if k in batch), batch)
-        made = _Batch(*_named(forward, batch), labels, batch)
+        args, kwargs = _named(forward, batch)
+        labels = next((batch[k] for k in _LABELS if k in batch), None)
+        has_labels = labels is not None
     elif isinstance(batch, (tuple, list)) and not hasattr(batch, "_fields"):
-        if not batch:
-            raise ValueError("x must hold a tensor, got an empty batch")
         least, most = _positional(forward)
         has_labels = len(batch) > most or (
             loss is not None
@@ -1561,12 +1617,16 @@ def _batch(forward, batch, loss):
             and max(least, 1) < len(batch)
         )
         args, kwargs = tuple(batch[:-1] if has_labels else batch), {}
+        labels = batch[-1] if has_labels else None
         if len(args) == 1 and isinstance(args[0], Mapping):
             args, kwargs = _named(forward, args[0])
-        made = _Batch(args, kwargs, batch[-1] if has_labels else batch, batch)
     else:
-        made = _Batch((batch,), {}, batch, batch)
-    tensors = list(_leaves((made.args, made.kwargs)))
+        args, kwargs, has_labels = (batch,), {}, False
+    tensors = list(_leaves((args, kwargs)))
+    if not has_labels:
+        # Of one tensor the loss may want the tensor itself.
+        labels = tensors[0] if len(tensors) == 1 else batch
+    made = _Batch(args, kwargs, labels, batch, has_labels)
     if not tensors:
         raise TypeError(
             "x must hold a tensor such as torch.as_tensor(data), got "
@@ -1592,8 +1652,9 @@ def _named(forward, batch):
     if _positional(forward)[0] == 1:
         return (batch,), {}  # it takes the mapping itself
     raise ValueError(
-        f"the model takes {', '.join(parameters)}; x must have entries of "
-        f"these names, got {', '.join(map(str, batch)) or 'none'}"
+        f"the model takes {', '.join(parameters)}; such entries x has none, "
+        f"but {', '.join(map(str, batch)) or 'nothing'}; give, for example, "
+        f"{{{next(iter(parameters), 'x')!r}: torch.zeros(20, 8)}}"
     )
 
 
@@ -1612,8 +1673,8 @@ def check_samples(x):
     """
     if x.ndim == 0 or x.numel() == 0:
         raise ValueError(
-            "x must hold at least one sample along its first "
-            f"axis, got shape {tuple(x.shape)}"
+            "x must hold at least one sample along its first axis, such as "
+            f"torch.zeros(20, 8), got shape {tuple(x.shape)}"
         )
 
 
@@ -1711,7 +1772,7 @@ def _loss(loss, output, batch):
     except Exception as error:
         given = (
             "; x holds no labels: give (inputs, labels)"
-            if labels is batch.whole and not is_whole
+            if not (batch.has_labels or is_whole)
             else ""
         )
         raise RuntimeError(f"the loss failed: {error}{given}") from error
@@ -1719,7 +1780,7 @@ def _loss(loss, output, batch):
 
 def _takes_labels(loss, batch):
     least, most = _positional(_called(loss))
-    return least > 1 or (most > 1 and batch.labels is not batch.whole)
+    return least > 1 or (most > 1 and batch.has_labels)
 
 
 def _check_loss(loss):
@@ -1787,7 +1848,7 @@ def _left_alone(model):
         if isinstance(value, (dict, list, set, deque))
     ]
     tensors = {
-        id(t): (t, t.detach().clone())
+        id(t): (t, t.detach().clone(), t.requires_grad)
         for t in (*_leaves(values), *_leaves([c for c, _ in containers]))
     }
     plain = checkpoint.CheckpointFunction
@@ -1803,7 +1864,9 @@ def _left_alone(model):
                 fill = getattr(value, "extend", None) or value.update
                 fill(held)
         with torch.no_grad():
-            for tensor, value in tensors.values():
+            for tensor, value, flag in tensors.values():
+                if tensor.requires_grad != flag:
+                    tensor.detach_().requires_grad_(flag)
                 # Any write would spoil a graph that the caller still holds.
                 if tensor.shape != value.shape:
                     tensor.resize_(value.shape).copy_(value)
@@ -1925,6 +1988,8 @@ def _look(model, x, loss, axis):
     _check(model)
     _check_loss(loss)
     _check_axis(axis)
+    # What torch.compile was given.
+    model = getattr(model, "_orig_mod", model)
     recorder, outputs, samples = _Recorder(model, axis), _Outputs(), 0
     total = 0
     with (
@@ -1945,8 +2010,8 @@ def _look(model, x, loss, axis):
     unknown = set(axis if isinstance(axis, Mapping) else ()) - {*recorder.rows}
     if unknown:
         raise ValueError(
-            f"axis names {', '.join(map(str, unknown))}; the layers are "
-            f"{', '.join(recorder.rows) or 'none'}"
+            f"axis names {', '.join(map(str, unknown))}, which is no layer; "
+            f"name one of them, such as {next(iter(recorder.rows), 'relu()')}"
         )
     if not recorder.rows:
         places = "; ".join(recorder.unseen())
@@ -1978,13 +2043,22 @@ def _pass(model, batch, loss, recorder, samples, outputs):
     with recorder:
         try:
             output = model(*args, **kwargs)
+        except _AxisError:
+            raise
         except Exception as error:
             shapes = ", ".join(
                 f"shape {tuple(t.shape)} and type {t.dtype}"
                 for t in _leaves((batch.args, batch.kwargs))
             )
+            given, hint = batch.args[:1], ""
+            if given and isinstance(given[0], Mapping):
+                names = ", ".join(inspect.signature(model.forward).parameters)
+                hint = (
+                    f"; it takes {names}; such entries x has none, but "
+                    f"{', '.join(map(str, given[0]))}"
+                )
             raise RuntimeError(
-                f"model(x) failed for x of {shapes}: {error}"
+                f"model(x) failed for x of {shapes}: {error}{hint}"
             ) from error
         recorder.finish(output)
         number = _loss(loss, output, batch)
@@ -1993,7 +2067,7 @@ def _pass(model, batch, loss, recorder, samples, outputs):
     node = None if main is None else recorder.node(main)
     if node and node.row:
         outputs.main.add(node.row.name)
-        if batch.labels is not batch.whole:
+        if batch.has_labels:
             outputs.compare(main, batch.labels, node.row)
     if (
         not _is_tensor(number)
@@ -2659,9 +2733,10 @@ def _whole_findings(seen, faults, one_sample):
             "(state_dict), or run the training data through in training mode.",
             "04_vanishing_gradients",
         )
-    if "lagging" in noticed:
+    lagging = seen.recorder.lagging()
+    if lagging:
         yield Finding(
-            _listed(noticed["lagging"]),
+            _listed(lagging),
             "BatchNorm's statistics do not fit these data.",
             "Measure them anew: reset_running_stats(), momentum = None, and "
             "the training data through in training mode; or give data like "
@@ -2933,14 +3008,11 @@ class Monitor:
         _check(model)
         _check_loss(loss)
         _check_axis(axis)
-        try:
-            every = operator.index(every)
-        except TypeError:
-            every = 0
-        if every < 1:
+        is_whole = hasattr(every, "__index__") and not isinstance(every, bool)
+        if not is_whole or operator.index(every) < 1:
             raise ValueError(
                 "every must be a whole number of 1 or more, such as 50 for a "
-                "look at every 50th step"
+                f"look at every 50th step, got {every!r}"
             )
         if (
             x is not None
@@ -2956,8 +3028,8 @@ class Monitor:
                 f"a list of batches or a DataLoader, got {type(x).__name__}"
             )
         self.model, self.x, self.loss = model, x, loss
-        self.every, self.axis = every, axis
-        self._step, self._is_late, self._losses = 0, False, {}
+        self.every, self.axis = operator.index(every), axis
+        self._step, self._losses = 0, {}
         self._recorder, self._hooks, self._unseen = None, [], {}
         # Looks whose gradients may still come, and those that are over.
         self._waiting, self._over = [], []
@@ -3019,15 +3091,14 @@ class Monitor:
         ):
             return
         step, self._step = self._step, self._step + 1
-        if step % self.every and not self._is_late:
-            return
-        # Two that watch one model take turns.
-        self._is_late = at_work is not None and at_work.model is module
-        if self._is_late:
+        if step % self.every:
             return
         self._finish_looks()
         if self.x is not None:
             self._look(step)
+            return
+        if at_work and at_work.model is module:
+            self._recorder = at_work  # of another Monitor: the two share it
             return
         tensors = list(_leaves((args, kwargs)))
         count = len(tensors[0]) if tensors and tensors[0].ndim else 1
@@ -3038,12 +3109,16 @@ class Monitor:
         self._recorder.__enter__()
 
     def _after(self, module, args, output):
-        if self._recorder is None or _Recorder.current is not self._recorder:
+        recorder = self._recorder
+        if recorder is None or (
+            _Recorder.current is not None and _Recorder.current is not recorder
+        ):
             return
-        recorder, self._recorder = self._recorder, None
-        recorder.finish(output)
-        recorder.__exit__(None, None, None)
-        recorder.release()
+        self._recorder = None
+        if recorder is _Recorder.current:
+            recorder.finish(output)
+            recorder.__exit__(None, None, None)
+            recorder.release()
         self._unseen.update(dict.fromkeys(recorder.unseen()))
         if output is not None:  # not after an error
             self._waiting.append((self._step - 1, recorder, None))
