@@ -43,14 +43,16 @@ import dataclasses
 import inspect
 import random
 import re
+import sys
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from io import BytesIO
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -2441,7 +2443,8 @@ def _whole_findings(seen, faults, one_sample):
             "and whether weights before it are 0.",
             "07_dying_relu",
         )
-    elif seen.outputs.spread() < 1e-3 and not ill:
+    paces = [] if disturbed else list(_gradient_findings(layers))
+    if seen.outputs.spread() < 1e-3 and not (ill or constant or paces):
         yield Finding(
             "output",
             "The outputs are the same for all samples, or nearly so.",
@@ -2450,8 +2453,7 @@ def _whole_findings(seen, faults, one_sample):
             "else start weights that are 0 at random.",
             "07_dying_relu",
         )
-    if not disturbed:
-        yield from _gradient_findings(layers)
+    yield from paces
 
 
 def _head_findings(seen):

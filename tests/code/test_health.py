@@ -1218,7 +1218,10 @@ def test_a_gradient_that_falls_at_one_layer_only_is_no_rate():
 def test_two_layers_have_no_rate():
     model = chain(nn.ReLU, [20, 32, 32], 2.0)
     model.insert(2, Scale(1e-4))
-    assert health.report(model, normal(50, 20)).findings == []
+    norms = [layer.gradient_norm for layer in measure(model, normal(50, 20))]
+    assert norms[0] < norms[-1] / 500
+    (finding,) = health.report(model, normal(50, 20)).findings
+    assert (finding.layer, finding.chapter) == ("output", DYING)
 
 
 @pytest.mark.parametrize(
