@@ -41,29 +41,29 @@ if it is all that a module does.
 import csv
 import dataclasses
 import inspect
+import operator
 import random
 import re
-import sys
 import textwrap
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from io import BytesIO
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
+from torch.autograd.function import BackwardCFunction
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.modules import module as torch_module
 from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils import checkpoint
-from torch.utils.weak import TensorWeakRef, WeakIdKeyDictionary
+from torch.utils.weak import TensorWeakRef
 
 # torch's names of the functions that are activations wherever they stand.
 _ACTIVATIONS = {
@@ -188,7 +188,7 @@ _LARGEST_SLOPES = {
     "tanh": 1,
 }
 # So many numbers are measured at once, which bounds the memory.
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
 
 
 # --- the words ---
@@ -608,6 +608,8 @@ def _leaves(value, kind=torch.Tensor):
     """Return all of a kind in nested tuples, lists, dicts and dataclasses."""
     if isinstance(value, kind):
         yield value
+    elif value is None or isinstance(value, (str, int, float)):
+        return
     elif isinstance(value, Mapping):
         for part in list(value.values()):
             yield from _leaves(part, kind)
@@ -686,7 +688,7 @@ def _followed(axes, before, after, is_view):
         for axis in axes
         if before.shape[axis] > 1
     ]
-    return tuple(
+    made = tuple(
         axis - after.ndim
         for axis, (step, size) in enumerate(zip(new, after.shape))
         if size > 1
@@ -694,6 +696,17 @@ def _followed(axes, before, after, is_view):
             low <= step < high or step <= low < step * size
             for low, high in spans
         )
+    )
+    # One that has taken in samples as well holds no units.
+    mixed = len(made) > 1 and before.ndim > 1 and -after.ndim in made
+    return made[1:] if mixed and -before.ndim not in axes else made
+
+
+def _fits(shape, other):
+    """Return whether a tensor of a shape broadcasts into the other one."""
+    return len(shape) <= len(other) and all(
+        size in (1, wanted)
+        for size, wanted in zip(reversed(shape), reversed(other))
     )
 
 
@@ -730,7 +743,7 @@ class _Recorder(TorchFunctionMode):
     def begin(self, samples):
         """Get ready for a pass over so many samples."""
         self.samples = samples
-        self.nodes, self.open = WeakIdKeyDictionary(), {}
+        self.nodes, self.open = {}, {}
         self.stack, self.leaves, self.calls = [], [], Counter()
         self.number, self.is_over = 0, False
 
@@ -760,8 +773,14 @@ class _Recorder(TorchFunctionMode):
     def know(self, tensor, node):
         """Keep the node of a tensor."""
         node.tensor = TensorWeakRef(tensor)
-        self.nodes[tensor] = node
+        self.nodes[id(tensor)] = node
         return node
+
+    def node(self, tensor):
+        """Return the node of a tensor, or None if it is no data."""
+        node = self.nodes.get(id(tensor))
+        # Another tensor may have had this id.
+        return node if node and node.tensor() is tensor else None
 
     def data(self, tensor):
         """Return a tensor of the data, as it is given to the model."""
@@ -792,7 +811,7 @@ class _Recorder(TorchFunctionMode):
     # Modules.
 
     def enters(self, module, args):
-        given = {self.nodes[t] for t in _leaves(args) if t in self.nodes}
+        given = {self.node(t) for t in _leaves(args)} - {None}
         self.stack.append((module, given))
 
     def leaves_module(self, module, args, *rest):
@@ -801,15 +820,16 @@ class _Recorder(TorchFunctionMode):
         while self.stack and self.stack.pop()[0] is not module:
             pass
         with self.busy():
-            given = {
-                self.nodes[t]: t
-                for t in _leaves((args, kwargs))
-                if t in self.nodes
-            }
+            given = {self.node(t): t for t in _leaves((args, kwargs))}
+            given.pop(None, None)
             if not given or module not in self.paths:
                 return
             path = self.paths[module] or type(module).__name__
-            made = [t for t in _leaves(output) if t not in self.nodes]
+            made = [
+                t
+                for t in _leaves(output)
+                if self.node(t) is None and self.leads_to_data(t)
+            ]
             if isinstance(module, torch.jit.ScriptModule):
                 self.notice("script", path)
             elif made:
@@ -820,8 +840,26 @@ class _Recorder(TorchFunctionMode):
                     p.requires_grad for p in module.parameters()
                 )
                 node.is_stale = any(n.is_stale for n in given)
-            if _is_tensor(output):
-                self.name(module, path, given, self.nodes[output])
+            if _is_tensor(output) and (node := self.node(output)):
+                self.name(module, path, given, node)
+
+    def leads_to_data(self, tensor):
+        """Return whether a tensor was computed from data by unseen means."""
+        leaves = {id(leaf) for leaf in self.leaves}
+        functions, seen = [tensor.grad_fn], {None}
+        while functions:
+            function = functions.pop()
+            if function in seen:
+                continue
+            seen.add(function)
+            if id(getattr(function, "variable", None)) in leaves or (
+                not self.may_cut and isinstance(function, BackwardCFunction)
+            ):
+                return True
+            functions += [
+                following for following, _ in function.next_functions
+            ]
+        return False
 
     def name(self, module, path, given, node):
         """Give an activation that is all of a module the module's name."""
@@ -842,25 +880,29 @@ class _Recorder(TorchFunctionMode):
         name = getattr(function, "__name__", "")
         if self.is_busy or name in _QUIET:
             return function(*args, **kwargs)
-        tensors = list(_leaves((args, kwargs)))
-        operands = [t for t in tensors if t in self.nodes]
+        tensors = [(t, self.node(t)) for t in _leaves((args, kwargs))]
+        operands = [t for t, node in tensors if node]
         if not operands:
             return function(*args, **kwargs)
+        nodes = [node for _, node in tensors if node]
+        constants = [t for t, node in tensors if not node]
         with self.busy():
-            return self.watch(function, args, kwargs, tensors, operands)
+            return self.watch(
+                function, args, kwargs, operands, nodes, constants
+            )
 
-    def watch(self, function, args, kwargs, tensors, operands):
+    def watch(self, function, args, kwargs, operands, nodes, constants):
         """Run a function of the data, and keep what it shows."""
         base = function.__name__.strip("_")
-        nodes = [self.nodes[t] for t in operands]
         for tensor, node in zip(operands, nodes):
             # What was computed without a graph may have got one since, in an
             # autograd.Function.
             node.live = node.live or (
                 node.live is None and tensor.requires_grad
             )
-        constants = [t for t in tensors if t not in self.nodes]
-        node = self.derived(function, base, args, kwargs, operands, constants)
+        node = self.derived(
+            function, base, args, kwargs, operands, nodes, constants
+        )
         in_place = _is_in_place(function, args, kwargs)
         if in_place and node and not node.is_opening:
             node = None
@@ -891,7 +933,9 @@ class _Recorder(TorchFunctionMode):
                 self.know(tensor, node)
                 continue
             new = self.know(tensor, _Node(**known, live=live))
-            new.axes = self.axes_of(base, args, kwargs, operands, tensor)
+            new.axes = self.axes_of(
+                base, args, kwargs, operands, nodes, tensor
+            )
             new.is_raw = all(n.is_raw for n in nodes) and not (
                 known["is_trained"] or base in _NORMS
             )
@@ -931,7 +975,7 @@ class _Recorder(TorchFunctionMode):
         if node in self.open:
             # At once, before z is gone; it may yet become part of another.
             node.row = self.measure(node, self.open.pop(node))
-        old = self.nodes.get(target)
+        old = self.node(target)
         for each, found in list(self.open.items()):
             if found.root is old:
                 self.close(each)
@@ -962,22 +1006,20 @@ class _Recorder(TorchFunctionMode):
             return self.new_leaf(output), True
         return output, False
 
-    def derived(self, function, base, args, kwargs, operands, constants):
+    def derived(
+        self, function, base, args, kwargs, operands, nodes, constants
+    ):
         """Return the node of an elementwise function, if this is one."""
-        nodes = [self.nodes[t] for t in operands]
         shape, distinct = operands[0].shape, set(nodes)
         several = len(operands) > 1
         if (
             base not in _ELEMENTWISE
             or "out" in kwargs
             or not all(
-                t.shape == shape
-                and (t.is_floating_point() or self.nodes[t].root)
-                for t in operands
+                t.shape == shape and (t.is_floating_point() or node.root)
+                for t, node in zip(operands, nodes)
             )
-            or any(len(t.shape) > len(shape) for t in constants)
-            or torch.broadcast_shapes(shape, *(t.shape for t in constants))
-            != shape
+            or not all(_fits(t.shape, shape) for t in constants)
             # A maximum over an axis, or over all.
             or (base in ("max", "min") and len(operands) + len(constants) < 2)
         ):
@@ -1034,8 +1076,7 @@ class _Recorder(TorchFunctionMode):
         is_step = bends or (several and any(n.is_bent for n in parts))
 
         def node_of(value):
-            known = _is_tensor(value) and value in self.nodes
-            return self.nodes[value] if known else value
+            return (_is_tensor(value) and self.node(value)) or value
 
         return _Node(
             axes=nodes[0].axes,
@@ -1088,9 +1129,11 @@ class _Recorder(TorchFunctionMode):
 
     def close(self, node):
         """Measure all activations that end in a tensor."""
-        found, parts = self.open.pop(node, None), node.parts()
+        found = self.open.pop(node, None)
         if found:
+            self.close(found.root)
             node.row = self.measure(node, found)
+        parts = node.parts()
         for part in parts:
             self.close(part)
         rows = {part.row for part in parts} - {None}
@@ -1106,7 +1149,13 @@ class _Recorder(TorchFunctionMode):
         axis = self.axis
         if isinstance(axis, Mapping):
             axis = axis.get(name)
-        axes = root.axes if axis is None else (axis - z.ndim * (axis >= 0),)
+        axes = root.axes
+        if axis is not None:
+            if not -z.ndim <= axis < z.ndim:
+                raise IndexError(
+                    f"axis {axis} of layer {name}: it has {z.ndim} axes"
+                )
+            axes = (axis - z.ndim * (axis >= 0),)
         flags = {
             "units_known": axes is not None,
             "is_judged": not root.is_stale,
@@ -1120,7 +1169,7 @@ class _Recorder(TorchFunctionMode):
         row.positions = z.numel() / max(
             1, np.prod([z.shape[axis] for axis in axes])
         )
-        row.before = root.before
+        row.before = frozenset({root.row}) if root.row else root.before
         if z.requires_grad and root.live:
             z.register_hook(partial(row.feel, self.samples))
         if z.numel() == 0:
@@ -1158,9 +1207,9 @@ class _Recorder(TorchFunctionMode):
 
     # What is noticed besides.
 
-    def axes_of(self, base, args, kwargs, operands, output):
+    def axes_of(self, base, args, kwargs, operands, nodes, output):
         """Return the axes of the units in what a function returns."""
-        first, node = operands[0], self.nodes[operands[0]]
+        first, node = operands[0], nodes[0]
         named = _CONVOLUTIONS.fullmatch(base)
         if named:
             return (-1 - int(named[2]),)
@@ -1176,24 +1225,21 @@ class _Recorder(TorchFunctionMode):
             inside = tuple(a for a in node.axes or () if a in normed)
             return inside or normed
         if base in _MATMULS:
-            last = [t for t in args if _is_tensor(t)][-1]
-            if last not in self.nodes:
-                return (-1,)
-            if operands == [last]:
-                return (-2,)
-            return (-1,) if -1 in (self.nodes[last].axes or ()) else None
+            return self.matmul_axes(args, operands, nodes)
         if base == "einsum":
             return self.einsum_axes(args, output)
         if base == "scaled_dot_product_attention":
-            value = args[2] if len(args) > 2 else kwargs["value"]
-            return self.nodes[value].axes if value in self.nodes else None
+            value = self.node(args[2] if len(args) > 2 else kwargs["value"])
+            return value.axes if value else None
+        if first.is_complex() or output.is_complex():
+            return None
         if _share_memory(output, first):
             return _followed(node.axes, first, output, True)
         if base in _MOVED:
             return _followed(node.axes, first, output, False)
-        for tensor in operands:
-            if tensor.shape == output.shape and self.nodes[tensor].axes:
-                return self.nodes[tensor].axes
+        for tensor, each in zip(operands, nodes):
+            if tensor.shape == output.shape and each.axes:
+                return each.axes
         if node.axes is None or first.ndim == output.ndim:
             return node.axes
         sizes = [first.shape[axis] for axis in node.axes]
@@ -1202,6 +1248,17 @@ class _Recorder(TorchFunctionMode):
         ]
         # After a sum over positions, say, if only one axis fits.
         return tuple(places) if len(places) == 1 else None
+
+    def matmul_axes(self, args, operands, nodes):
+        """Return the axis that the weights of a matrix product make."""
+        left, right = [t for t in args if _is_tensor(t)][-2:]
+        if self.node(right) is None:
+            return (-1,)
+        if self.node(left) is None:
+            # From the left there may be weights, or a matrix of neighbours.
+            is_weight = left.requires_grad or nodes[0].axes is None
+            return (-2,) if is_weight else nodes[0].axes
+        return (-1,) if -1 in (nodes[-1].axes or ()) else None
 
     def einsum_axes(self, args, output):
         """Return the axes that come from tensors which are not data."""
@@ -1212,7 +1269,7 @@ class _Recorder(TorchFunctionMode):
         of_data = {
             letter
             for letters, tensor in zip(given.split(","), tensors)
-            if tensor in self.nodes
+            if self.node(tensor)
             for letter in letters
         }
         return tuple(
@@ -1226,7 +1283,7 @@ class _Recorder(TorchFunctionMode):
         rows = [node.row for node in nodes if node.row]
         functions = {row.activation.lower() for row in rows}
         if base in _SOFTMAX:
-            self.nodes[output].is_softmax = True
+            self.node(output).is_softmax = True
             if functions & {"relu", "relu6"}:
                 self.notice("relu before softmax", rows[0].name)
         if base == "cross_entropy" and nodes[0].is_softmax:
@@ -1253,7 +1310,7 @@ class _Recorder(TorchFunctionMode):
             and len(operands) == 1
         ):
             self.look_at_input(operands[0], nodes[0])
-            self.nodes[output].entrance = self.place()
+            self.node(output).entrance = self.place()
         if base in _PRODUCTS and len(operands) > 1 and rows:
             for row in rows:
                 self.mark_gate(row, output)
@@ -1301,7 +1358,7 @@ class _Recorder(TorchFunctionMode):
             return
         if not mean.any() and (var == 1).all():
             self.notice("untrained")
-            self.nodes[output].is_stale = True
+            self.node(output).is_stale = True
             return
         over = [i for i in range(tensor.ndim) if i != 1]
         own_var, own_mean = torch.var_mean(tensor.detach(), over, correction=0)
@@ -1315,10 +1372,11 @@ class _Recorder(TorchFunctionMode):
         """Measure what is still open, and mark the model's own outputs."""
         with self.busy():
             for tensor in _leaves(output):
-                if tensor in self.nodes:
-                    self.close(self.nodes[tensor])
-                    if self.nodes[tensor].row:
-                        self.nodes[tensor].row.flags["is_output"] = True
+                node = self.node(tensor)
+                if node:
+                    self.close(node)
+                if node and node.row:
+                    node.row.flags["is_output"] = True
             for node in list(self.open):
                 self.close(node)
         self.is_over = True
@@ -1377,22 +1435,35 @@ def _positional(function):
     return sum(p.default is p.empty for p in in_order), len(in_order)
 
 
+def _is_batch(x):
+    """Return whether it is one batch: a list may be one, as loaders make."""
+    if isinstance(x, (torch.Tensor, tuple, Mapping)):
+        return True
+    return (
+        isinstance(x, list)
+        and len(x) > 1
+        and all(_is_tensor(t) and t.ndim for t in x)
+        and len({len(t) for t in x}) == 1
+        and len({(t.dtype, t.shape[1:]) for t in x}) > 1
+    )
+
+
 def _batches(model, x, loss):
     """Yield the batches in x, ready for the model."""
-    is_one = isinstance(x, (torch.Tensor, tuple, Mapping))
+    is_one = _is_batch(x)
     if isinstance(x, (str, bytes)) or not (
         is_one or (isinstance(x, Iterable) and not hasattr(x, "dtype"))
     ):
         raise TypeError(
             "x must be a tensor such as torch.as_tensor(data), what the model "
-            "takes as a tuple or a dict, or a DataLoader or list of such "
-            f"batches, got {type(x).__name__}"
+            "takes as a tuple or a dict, or a list of such batches or a "
+            "DataLoader(dataset, batch_size=100), got "
+            f"{type(x).__name__}"
         )
-    forward = model.forward
     is_empty = True
     for batch in (x,) if is_one else x:
         is_empty = False
-        yield _batch(forward, batch, loss)
+        yield _batch(model.forward, batch, loss)
     if is_empty:
         raise ValueError("x must hold at least one batch, got none")
 
@@ -1405,12 +1476,14 @@ def _batch(forward, batch, loss):
         given = {k: v for k, v in batch.items() if takes_all or k in names}
         if not given:
             raise ValueError(
-                f"the model takes {', '.join(names)}; x has none of these "
-                f"names, but {', '.join(map(str, batch))}"
+                f"the model takes {', '.join(names)}; x must have entries of "
+                f"these names, got {', '.join(map(str, batch)) or 'none'}"
             )
         labels = next((batch[k] for k in _LABELS if k in batch), batch)
         made = _Batch((), given, labels, batch)
     elif isinstance(batch, (tuple, list)):
+        if not batch:
+            raise ValueError("x must hold a tensor, got an empty batch")
         least, most = _positional(forward)
         has_labels = len(batch) > most or (
             loss is not None
@@ -1418,7 +1491,8 @@ def _batch(forward, batch, loss):
             and max(least, 1) < len(batch)
         )
         args = tuple(batch[:-1] if has_labels else batch)
-        made = _Batch(args, {}, batch[-1], batch)
+        labels = batch[-1] if has_labels else batch
+        made = _Batch(args, {}, labels, batch)
     else:
         made = _Batch((batch,), {}, batch, batch)
     tensors = list(_leaves((made.args, made.kwargs)))
@@ -1529,14 +1603,48 @@ def _loss(loss, output, batch):
     if loss is None:
         own = None if _is_tensor(output) else _part(output, "loss")
         return own if _is_tensor(own) else mean_squared_output(output)
-    if _positional(_called(loss))[0] < 2:
+    if not _takes_labels(loss, batch):
         return loss(output)
-    second = list(inspect.signature(_called(loss)).parameters)[1]
-    labels = batch.whole if second in ("batch", "b") else batch.labels
+    second = list(inspect.signature(_called(loss)).parameters)[1:2]
+    is_whole = second in (["batch"], ["b"])
+    labels = batch.whole if is_whole else batch.labels
     home = getattr(loss, "__module__", None) or ""
     if home.startswith("torch.nn") and not _is_tensor(output):
         output = _main_output(output)
-    return loss(output, labels)
+    try:
+        return loss(output, labels)
+    except Exception as error:
+        given = (
+            "; x holds no labels: give (inputs, labels)"
+            if labels is batch.whole and not is_whole
+            else ""
+        )
+        raise RuntimeError(f"the loss failed: {error}{given}") from error
+
+
+def _takes_labels(loss, batch):
+    least, most = _positional(_called(loss))
+    return least > 1 or (most > 1 and batch.labels is not batch.whole)
+
+
+def _check_loss(loss):
+    is_class = isinstance(loss, type)
+    if loss is not None and (
+        is_class or not callable(loss) or _positional(_called(loss))[0] > 2
+    ):
+        raise TypeError(
+            "loss must be a function of the output, or of the output and the "
+            f"labels, such as nn.CrossEntropyLoss(), got {loss!r}"
+        )
+
+
+def _check_axis(axis):
+    given = axis.values() if isinstance(axis, Mapping) else [axis]
+    if axis is not None and not all(type(each) is int for each in given):
+        raise TypeError(
+            "axis must be a whole number such as 1, or a dict of these by the "
+            f"names of layers, got {axis!r}"
+        )
 
 
 def _called(loss):
@@ -1544,42 +1652,48 @@ def _called(loss):
 
 
 @contextmanager
-def _left_alone(model):
-    """Put the model's attributes and all random states back at the end."""
-    modules = list(model.modules())
-    attributes = [dict(vars(module)) for module in modules]
-    inner = [
-        {
-            name: dict(value)
-            for name, value in found.items()
-            if name in ("_buffers", "_parameters", "_modules")
-        }
-        for found in attributes
-    ]
-    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+def _random_states(model):
+    """Put all random states back at the end."""
     devices = {
         tensor.device.index
         for tensor in (*model.parameters(), *model.buffers())
         if tensor.is_cuda
     }
     states = random.getstate(), np.random.get_state()  # noqa: NPY002
-    plain = checkpoint.CheckpointFunction
-    # It cannot be asked for a gradient, and here it need not save memory.
-    checkpoint.CheckpointFunction = _Unsaved
     try:
         with torch.random.fork_rng(devices):
             yield
     finally:
-        checkpoint.CheckpointFunction = plain
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
-        for module, found, parts in zip(modules, attributes, inner):
+
+
+@contextmanager
+def _left_alone(model):
+    """Put the model's attributes and the values of its buffers back."""
+    modules = list(model.modules())
+    attributes = [dict(vars(module)) for module in modules]
+    parts = [
+        {
+            name: dict(found[name])
+            for name in ("_buffers", "_parameters", "_modules")
+        }
+        for found in attributes
+    ]
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    plain = checkpoint.CheckpointFunction
+    # It cannot be asked for a gradient, and here it need not save memory.
+    checkpoint.CheckpointFunction = _Unsaved
+    try:
+        yield
+    finally:
+        checkpoint.CheckpointFunction = plain
+        for module, found, held in zip(modules, attributes, parts):
             vars(module).clear()
             vars(module).update(found)
-            for name, value in parts.items():
-                held = vars(module)[name]
-                held.clear()
-                held.update(value)
+            for name, value in held.items():
+                vars(module)[name].clear()
+                vars(module)[name].update(value)
         with torch.no_grad():
             for buffer, value in buffers:
                 # Any write would spoil a graph that the caller still holds.
@@ -1679,6 +1793,7 @@ class _Outputs:
         least, largest = self.length.least, self.length.largest
         return (
             least is not None
+            and self.spread() > 1e-3
             and float(largest) > 0
             and float(largest - least) < 1e-4 * float(largest)
         )
@@ -1687,18 +1802,28 @@ class _Outputs:
 def _look(model, x, loss, axis):
     """Return all that is seen of a model in one pass over the data."""
     _check(model)
+    _check_loss(loss)
+    _check_axis(axis)
     recorder, outputs, samples = _Recorder(model, axis), _Outputs(), 0
     total = 0
-    for batch in _batches(model, x, loss):
-        count = len(next(_leaves((batch.args, batch.kwargs))))
-        samples += count
-        with (
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            _left_alone(model),
-        ):
-            number = _pass(model, batch, loss, recorder, count, outputs)
-        total += count * number
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        # A loader draws random numbers, too.
+        _random_states(model),
+    ):
+        for batch in _batches(model, x, loss):
+            count = len(next(_leaves((batch.args, batch.kwargs))))
+            samples += count
+            with _left_alone(model):
+                number = _pass(model, batch, loss, recorder, count, outputs)
+            total += count * number
+    unknown = set(axis if isinstance(axis, Mapping) else ()) - {*recorder.rows}
+    if unknown:
+        raise ValueError(
+            f"axis names {', '.join(map(str, unknown))}; the layers are "
+            f"{', '.join(recorder.rows) or 'none'}"
+        )
     if not recorder.rows:
         places = "; ".join(recorder.unseen())
         raise ValueError(
@@ -1740,16 +1865,24 @@ def _pass(model, batch, loss, recorder, samples, outputs):
         number = _loss(loss, output, batch)
     outputs.add(output, batch)
     main = _main_output(output)
-    node = None if main is None else recorder.nodes.get(main)
+    node = None if main is None else recorder.node(main)
     if node and node.row:
         outputs.main.add(node.row.name)
         if batch.labels is not batch.whole:
             outputs.compare(main, batch.labels, node.row)
-    if not _is_tensor(number) or number.numel() != 1:
+    if (
+        not _is_tensor(number)
+        or number.numel() != 1
+        or not number.is_floating_point()
+    ):
         raise TypeError(
-            "loss must return one number as a tensor, such as "
+            "loss must return one number as a tensor of floats, such as "
             "output.square().mean(), got "
-            f"{getattr(number, 'shape', number)}"
+            + (
+                f"{number.shape} of {number.dtype}"
+                if _is_tensor(number)
+                else f"{number!r}"
+            )
         )
     # With the 0, a number without a graph is no error.
     zero = torch.zeros((), requires_grad=True)
@@ -2649,10 +2782,29 @@ class Monitor:
 
     def __init__(self, model, x=None, loss=None, *, every=50, axis=None):
         _check(model)
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+        _check_loss(loss)
+        _check_axis(axis)
+        try:
+            every = operator.index(every)
+        except TypeError:
+            every = 0
+        if every < 1:
             raise ValueError(
                 "every must be a whole number of 1 or more, such as 50 for a "
-                f"look at every 50th step, got {every!r}"
+                "look at every 50th step"
+            )
+        if (
+            x is not None
+            and not _is_batch(x)
+            and (
+                isinstance(x, (str, bytes, Iterator))
+                or not isinstance(x, Iterable)
+                or hasattr(x, "dtype")
+            )
+        ):
+            raise TypeError(
+                "x must be data to look at again and again, such as a tensor, "
+                f"a list of batches or a DataLoader, got {type(x).__name__}"
             )
         self.model, self.x, self.loss = model, x, loss
         self.every, self.axis = every, axis
@@ -2706,7 +2858,7 @@ class Monitor:
         loss : Tensor or float
             One number.
         """
-        self._told = float(loss)
+        self._told = loss.item() if hasattr(loss, "item") else float(loss)
 
     def _before(self, module, args, kwargs):
         is_training = module.training and torch.is_grad_enabled()
@@ -2915,7 +3067,14 @@ class Monitor:
                 dtype=float,
             )
 
-        dead = table(lambda row: row["dead"] / max(1, row["units"]))
+        # Where numbers are nan, nothing is known of a unit: left blank.
+        dead = table(
+            lambda row: (
+                np.nan
+                if row["nonfinite_fraction"]
+                else row["dead"] / max(1, row["units"])
+            )
+        )
         norm = table(lambda row: row["gradient_norm"] or np.nan)
         fig, axes = plt.subplots(
             2 + has_loss,
@@ -2929,9 +3088,10 @@ class Monitor:
         for ax, values, label, look in zip(
             axes[:, 0],
             (dead, np.log10(norm)),
-            ("share of dead units", "gradient norm (log₁₀)"),
+            ("share of dead units\n(grey: nan)", "gradient norm (log₁₀)"),
             ({"cmap": "Oranges", "vmin": 0, "vmax": 1}, {"cmap": "cividis"}),
         ):
+            ax.set_facecolor("0.7")
             mesh = ax.pcolormesh(edges, rows, values, **look)
             fig.colorbar(mesh, ax=ax, label=label)
             shown = range(0, len(names), max(1, len(names) // 12))

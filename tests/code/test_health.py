@@ -644,7 +644,7 @@ def test_a_model_without_activations_is_refused(model):
         (
             (nn.ReLU(), X, torch.square),
             TypeError,
-            r"loss must return one number as a tensor, .* got torch.Size\(\[3, 1\]",
+            r"loss must return one number as a tensor of floats, .* got torch.Size\(\[3, 1\]",
         ),
         (
             (nn.ReLU(), X, lambda output: 0.5),
