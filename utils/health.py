@@ -38,6 +38,7 @@ activation if a function is in it that torch knows as one, or a kink at 0, or
 if it is all that a module does.
 """
 
+import copy
 import csv
 import dataclasses
 import inspect
@@ -45,7 +46,7 @@ import operator
 import random
 import re
 import textwrap
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -131,7 +132,13 @@ _CASTS = {"bfloat16", "clone", "contiguous", "double", "float", "half"} | {
 # Of these, the ones that only give an activation another shape.
 _SHAPING = {"pow", "square"}
 _ELEMENTWISE = _BENDING | _SUMS | _PRODUCTS | _CASTS
-_IN_PLACE = {"__iadd__", "__isub__", "__imul__", "__idiv__", "__itruediv__"}
+_IN_PLACE = {
+    "__iadd__",
+    "__isub__",
+    "__imul__",
+    "__idiv__",
+    "__itruediv__",
+} | {"__setitem__"}
 # They ask for nothing but a fact about a tensor, or make one like it.
 _QUIET = {
     *("empty_like", "full_like", "new_empty", "new_full", "new_ones"),
@@ -166,11 +173,10 @@ _UNSEEN = {
         "the softmax in {}: it maps vectors, not numbers; a hook on the "
         "module shows its outputs",
     ),
-    **dict.fromkeys(
-        ("multi_head_attention_forward", "scaled_dot_product_attention"),
-        "the softmax of the attention in {}: it maps vectors, not numbers; "
-        "need_weights=True returns its outputs",
-    ),
+    "multi_head_attention_forward": "the softmax of the attention in {}: it "
+    "maps vectors, not numbers; need_weights=True returns its outputs",
+    "scaled_dot_product_attention": "the softmax of the attention in {}: it "
+    "maps vectors, not numbers; written out, (q @ k.mT).softmax(-1) has it",
     "glu": "the sigmoid of the gated unit in {}: it runs inside glu; write a "
     "* torch.sigmoid(b) to see it",
     "hidden": "what {} does: torch does not show its functions; write it with "
@@ -618,8 +624,11 @@ def _leaves(value, kind=torch.Tensor):
             yield from _leaves(part, kind)
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         yield from _leaves(vars(value), kind)
-    elif type(value).__module__ == "types" or hasattr(value, "logits"):
+    elif type(value).__module__ == "types":
         yield from _leaves(vars(value), kind)
+    elif hasattr(value, "logits"):
+        parts = getattr(value, "__dict__", {"logits": value.logits})
+        yield from _leaves(parts, kind)
 
 
 def _mapped(function, value):
@@ -702,6 +711,15 @@ def _followed(axes, before, after, is_view):
     return made[1:] if mixed and -before.ndim not in axes else made
 
 
+def _has_weights(base):
+    return (
+        base
+        in ("linear", "bilinear", "einsum", "multi_head_attention_forward")
+        or base in _MATMULS | _FUSED
+        or _CONVOLUTIONS.fullmatch(base) is not None
+    )
+
+
 def _fits(shape, other):
     """Return whether a tensor of a shape broadcasts into the other one."""
     return len(shape) <= len(other) and all(
@@ -728,12 +746,14 @@ class _Recorder(TorchFunctionMode):
     axis : int or dict, optional
         The axis of the units, for all rows or by row.
     may_cut : bool
-        Whether the graph may begin anew where it does not lead to the data.
+        Whether the graph may begin anew at weights, where nothing before them
+        wants a gradient, so that none of the weights gets one.
     """
 
     def __init__(self, model, axis=None, may_cut=True):
         super().__init__()
         self.axis, self.may_cut, self.is_busy = axis, may_cut, False
+        self.is_frozen = not any(p.requires_grad for p in model.parameters())
         self.paths = {module: name for name, module in model.named_modules()}
         self.rows = {}
         # What was noticed besides, by kind: the places in the model.
@@ -784,10 +804,11 @@ class _Recorder(TorchFunctionMode):
 
     def data(self, tensor):
         """Return a tensor of the data, as it is given to the model."""
-        if tensor.is_inference():
-            tensor = tensor.clone()
-        if tensor.is_floating_point() and self.may_cut:
-            tensor = self.new_leaf(tensor)
+        if self.may_cut:
+            # A copy of it, since the model may overwrite what it is given.
+            begins = self.is_frozen and tensor.is_floating_point()
+            tensor = tensor.detach().clone()
+            tensor = self.new_leaf(tensor) if begins else tensor
         axes = (1 - tensor.ndim,) if tensor.ndim > 3 else (-1,)
         live = tensor.requires_grad
         self.know(tensor, _Node(axes=axes, live=live, is_raw=True))
@@ -925,8 +946,8 @@ class _Recorder(TorchFunctionMode):
             output = self.run(function, args, kwargs)
         is_new = False
         if _is_tensor(output) and not in_place and node is None:
-            output, is_new = self.with_graph(output, nodes)
-        for tensor in _leaves(output):
+            output, is_new = self.with_graph(base, output, nodes)
+        for tensor in [args[0]] if in_place and args else _leaves(output):
             live = is_new or self.lives(tensor, nodes)
             if node is not None and not (in_place and node.root.root is None):
                 vars(node).update(known, live=live)
@@ -995,10 +1016,14 @@ class _Recorder(TorchFunctionMode):
             not self.may_cut or any(node.live for node in nodes)
         )
 
-    def with_graph(self, output, nodes):
-        """Return an output that a gradient reaches, and whether it is new."""
+    def with_graph(self, base, output, nodes):
+        """Return an output that a gradient reaches, and whether it is new.
+
+        Only at weights: what the model detached has to stay so.
+        """
         if (
             self.may_cut
+            and (_has_weights(base) or base in _NORMS or base == "embedding")
             and output.is_floating_point()
             and torch.is_grad_enabled()
             and not self.lives(output, nodes)
@@ -1165,7 +1190,7 @@ class _Recorder(TorchFunctionMode):
             axes = (1 - z.ndim,) if z.ndim > 3 else (-1,)
         over = [i for i in range(z.ndim) if i - z.ndim not in axes]
         row = self.rows.setdefault(name, _Tally(name, found.activation, flags))
-        row.number, row.opened = found.number, found
+        row.number, row.opened = found.number, found._replace(z=None)
         row.positions = z.numel() / max(
             1, np.prod([z.shape[axis] for axis in axes])
         )
@@ -1300,11 +1325,8 @@ class _Recorder(TorchFunctionMode):
         if base in _NORMS:
             for node in nodes:
                 self.inputs.pop(node.entrance, None)
-        has_weights = base in ("linear", "bilinear") or (
-            _CONVOLUTIONS.fullmatch(base) or base in _MATMULS
-        )
         if (
-            has_weights
+            _has_weights(base)
             and nodes[0].is_raw
             and operands[0].is_floating_point()
             and len(operands) == 1
@@ -1469,18 +1491,10 @@ def _batches(model, x, loss):
 
 
 def _batch(forward, batch, loss):
+    """Return a batch as the model and the loss take it."""
     if isinstance(batch, Mapping):
-        parameters = inspect.signature(forward).parameters.values()
-        names = {p.name for p in parameters}
-        takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        given = {k: v for k, v in batch.items() if takes_all or k in names}
-        if not given:
-            raise ValueError(
-                f"the model takes {', '.join(names)}; x must have entries of "
-                f"these names, got {', '.join(map(str, batch)) or 'none'}"
-            )
         labels = next((batch[k] for k in _LABELS if k in batch), batch)
-        made = _Batch((), given, labels, batch)
+        made = _Batch(*_named(forward, batch), labels, batch)
     elif isinstance(batch, (tuple, list)):
         if not batch:
             raise ValueError("x must hold a tensor, got an empty batch")
@@ -1490,9 +1504,10 @@ def _batch(forward, batch, loss):
             and _positional(_called(loss))[0] > 1
             and max(least, 1) < len(batch)
         )
-        args = tuple(batch[:-1] if has_labels else batch)
-        labels = batch[-1] if has_labels else batch
-        made = _Batch(args, {}, labels, batch)
+        args, kwargs = tuple(batch[:-1] if has_labels else batch), {}
+        if len(args) == 1 and isinstance(args[0], Mapping):
+            args, kwargs = _named(forward, args[0])
+        made = _Batch(args, kwargs, batch[-1] if has_labels else batch, batch)
     else:
         made = _Batch((batch,), {}, batch, batch)
     tensors = list(_leaves((made.args, made.kwargs)))
@@ -1503,6 +1518,21 @@ def _batch(forward, batch, loss):
         )
     check_samples(tensors[0])
     return made
+
+
+def _named(forward, batch):
+    """Return the arguments for a model that is given a mapping."""
+    parameters = inspect.signature(forward).parameters
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    given = {k: v for k, v in batch.items() if takes_all or k in parameters}
+    if given:
+        return (), given
+    if _positional(forward)[0] == 1:
+        return (batch,), {}  # it takes the mapping itself
+    raise ValueError(
+        f"the model takes {', '.join(parameters)}; x must have entries of "
+        f"these names, got {', '.join(map(str, batch)) or 'none'}"
+    )
 
 
 def check_samples(x):
@@ -1559,7 +1589,8 @@ def mean_squared_output(output):
     -------
     Tensor
         One number: the sum of the means, if there are several tensors with a
-        gradient.
+        gradient; the sum of the outputs, if all are single numbers, as where
+        a model returns its losses.
 
     Raises
     ------
@@ -1579,6 +1610,8 @@ def mean_squared_output(output):
             "output.score().mean()"
         )
     moving = [t for t in parts if t.requires_grad] or parts[:1]
+    if not any(t.ndim for t in moving):
+        return sum(moving)  # the model returns losses
     return sum(t.square().mean() for t in moving)
 
 
@@ -1670,17 +1703,24 @@ def _random_states(model):
 
 @contextmanager
 def _left_alone(model):
-    """Put the model's attributes and the values of its buffers back."""
-    modules = list(model.modules())
-    attributes = [dict(vars(module)) for module in modules]
-    parts = [
-        {
-            name: dict(found[name])
-            for name in ("_buffers", "_parameters", "_modules")
-        }
-        for found in attributes
+    """Put back all that the model holds, in its attributes and their values.
+
+    Lists, dicts and the like get back what was in them; tensors their
+    numbers. No weight gets a gradient meanwhile, which makes up for the copy.
+    """
+    attributes = [
+        (vars(module), dict(vars(module))) for module in model.modules()
     ]
-    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    values = [value for _, held in attributes for value in held.values()]
+    containers = [
+        (value, copy.copy(value))
+        for value in values
+        if isinstance(value, (dict, list, set, deque))
+    ]
+    tensors = {
+        id(t): (t, t.detach().clone())
+        for t in (*_leaves(values), *_leaves([c for c, _ in containers]))
+    }
     plain = checkpoint.CheckpointFunction
     # It cannot be asked for a gradient, and here it need not save memory.
     checkpoint.CheckpointFunction = _Unsaved
@@ -1688,19 +1728,27 @@ def _left_alone(model):
         yield
     finally:
         checkpoint.CheckpointFunction = plain
-        for module, found, held in zip(modules, attributes, parts):
-            vars(module).clear()
-            vars(module).update(found)
-            for name, value in held.items():
-                vars(module)[name].clear()
-                vars(module)[name].update(value)
+        for value, held in (*attributes, *containers):
+            if not _same(value, held):
+                value.clear()
+                fill = getattr(value, "extend", None) or value.update
+                fill(held)
         with torch.no_grad():
-            for buffer, value in buffers:
+            for tensor, value in tensors.values():
                 # Any write would spoil a graph that the caller still holds.
-                if buffer.shape != value.shape:
-                    buffer.resize_(value.shape).copy_(value)
-                elif not torch.equal(buffer, value):
-                    buffer.copy_(value)
+                if tensor.shape != value.shape:
+                    tensor.resize_(value.shape).copy_(value)
+                elif not torch.equal(tensor, value):
+                    tensor.copy_(value)
+
+
+def _same(value, held):
+    """Return whether two containers hold the same objects, in order."""
+    if isinstance(value, dict):
+        return _same([*value], [*held]) and _same(
+            [*value.values()], [*held.values()]
+        )
+    return len(value) == len(held) and all(map(operator.is_, value, held))
 
 
 class _Unsaved:
@@ -1813,7 +1861,9 @@ def _look(model, x, loss, axis):
         _random_states(model),
     ):
         for batch in _batches(model, x, loss):
-            count = len(next(_leaves((batch.args, batch.kwargs))))
+            first = next(_leaves((batch.args, batch.kwargs)))
+            _check_device(model, first)
+            count = len(first)
             samples += count
             with _left_alone(model):
                 number = _pass(model, batch, loss, recorder, count, outputs)
@@ -1838,8 +1888,6 @@ def _look(model, x, loss, axis):
 def _pass(model, batch, loss, recorder, samples, outputs):
     """Run one batch forward and backward, and return its loss."""
     recorder.begin(samples)
-    first = next(_leaves((batch.args, batch.kwargs)))
-    _check_device(model, first)
     given = {}
 
     def data(value):
@@ -1886,15 +1934,27 @@ def _pass(model, batch, loss, recorder, samples, outputs):
         )
     # With the 0, a number without a graph is no error.
     zero = torch.zeros((), requires_grad=True)
-    gradients = torch.autograd.grad(
+    torch.autograd.grad(
         number.sum() + zero.to(number.device),
         [*recorder.leaves, zero],
         allow_unused=True,
     )
-    outputs.is_moved |= any(
-        g is not None and bool(g.any()) for g in gradients[:-1]
-    )
+    felt = [
+        norm for row in recorder.rows.values() for _, norm in row.gradients
+    ]
+    if felt and not any(felt) and not outputs.is_moved:
+        outputs.is_moved = _moves(model, args, kwargs, loss, batch)
     return number.item()
+
+
+def _moves(model, args, kwargs, loss, batch):
+    """Return whether any parameter of the model gets a gradient, not 0."""
+    number = _loss(loss, model(*args, **kwargs), batch)
+    wanting = [p for p in model.parameters() if p.requires_grad]
+    if not (number.requires_grad and wanting):
+        return False
+    found = torch.autograd.grad(number.sum(), wanting, allow_unused=True)
+    return any(g is not None and bool(g.any()) for g in found)
 
 
 def _given(function, value):
@@ -2242,7 +2302,10 @@ class HealthReport:
                 literal(a.name),
                 literal(a.activation),
                 str(a.dead.size),
-                *map("{:.0%}".format, shares),
+                *(
+                    "-" if np.isnan(share) else f"{share:.0%}"
+                    for share in shares
+                ),
                 f"{a.gradient_norm:.0e}",
                 f"{a.cosine:.2f}",
             )
@@ -2537,7 +2600,7 @@ def _whole_findings(seen, faults, one_sample):
         for layer in layers
         if layer.is_trained and not layer.is_reached
     ]
-    if norms and not seen.outputs.is_moved and not faults:
+    if norms and not any(norms) and not seen.outputs.is_moved and not faults:
         yield Finding(
             "loss",
             "The gradient is exactly 0 in all layers.",
@@ -2687,6 +2750,11 @@ def _notes(seen, all_data):
             f"Units: which axis holds them is not known in {_listed(unknown)}."
             f' Say it, for example axis={{"{unknown[0]}": 1}}; until then '
             "nothing of units is judged there."
+        )
+    if seen.outputs.is_moved:
+        yield (
+            "Gradient: it is exactly 0 in all layers, but not for the weights "
+            "behind them, which are 0 and take the first step."
         )
     idle = [layer.name for layer in seen.layers if not layer.dead.size]
     if idle:
@@ -2851,14 +2919,15 @@ class Monitor:
         self.stop()
 
     def log(self, loss):
-        """Keep the loss of the step that was looked at last.
+        """Keep the loss of a step that is looked at; others are let go.
 
         Parameters
         ----------
         loss : Tensor or float
             One number.
         """
-        self._told = loss.item() if hasattr(loss, "item") else float(loss)
+        if self._pending is not None and self._told is None:
+            self._told = loss.item() if _is_tensor(loss) else float(loss)
 
     def _before(self, module, args, kwargs):
         is_training = module.training and torch.is_grad_enabled()

@@ -1,5 +1,6 @@
 """Failures that people report are named, and the advice on each heals it."""
 
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -47,7 +48,8 @@ def fitting(found, verdict):
         finding
         for finding in found
         if finding.chapter == verdict.chapter
-        and verdict.word.lower() in finding.problem.lower()
+        and verdict.word.lower()
+        in f"{finding.layer}: {finding.problem}".lower()
     ]
 
 
@@ -89,10 +91,14 @@ def test_what_is_wrong_after_training_is_said(name):
 
 
 @pytest.mark.parametrize(("name", "word"), FOLLOWED)
-def test_the_finding_advises_what_heals(name, word):
+def test_the_first_report_that_sees_it_advises_what_heals(name, word):
     failure = FAILURES[name]
-    found = findings(name, failure.ill, ill(name))
-    remedies = [f.remedy.lower() for f in fitting(found, failure.after)]
+    model = failure.ill.start() if failure.before else ill(name)
+    found = findings(name, failure.ill, model)
+    remedies = [
+        finding.remedy.lower()
+        for finding in fitting(found, failure.before or failure.after)
+    ]
     assert any(word.lower() in remedy for remedy in remedies), remedies
 
 
@@ -100,4 +106,19 @@ def test_the_finding_advises_what_heals(name, word):
 def test_the_finding_is_gone_where_the_remedy_was_followed(name, word):
     failure = FAILURES[name]
     found = findings(name, failure.follow(word), healed(name, word))
+    assert not fitting(found, failure.before or failure.after)
     assert not fitting(found, failure.after)
+
+
+def test_a_last_layer_that_starts_at_0_is_named_though_it_learns():
+    training = FAILURES["zeros"].follow("He's")
+    model = training.start()
+    for p in model[-1].parameters():
+        torch.nn.init.zeros_(p)
+    x, y = training.data()
+    report = health.report(model, (x, y), loss=training.loss)
+    (finding,) = report.findings
+    assert "exactly 0" in finding.problem
+    trained = replace(training, build=lambda: model).run()
+    assert training.worth(trained) > FAILURES["zeros"].learns
+    assert not health.report(trained, (x, y), loss=training.loss).findings

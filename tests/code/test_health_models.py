@@ -211,7 +211,7 @@ def has_batch_norm(name):
     return any(isinstance(part, norms) for part in ZOO[name]()[0].modules())
 
 
-@pytest.mark.parametrize("name", filter(has_batch_norm, ZOO))
+@pytest.mark.parametrize("name", [*filter(has_batch_norm, ZOO)])
 def test_a_batch_norm_that_has_seen_the_data_is_no_fault(name):
     model, x = built(name, "train")
     with torch.no_grad():
