@@ -1948,9 +1948,9 @@ def _pass(model, batch, loss, recorder, samples, outputs):
 
 
 def _moves(model, args, kwargs, loss, batch):
-    """Return whether any parameter of the model gets a gradient, not 0."""
+    """Return whether any weights of the model get a gradient, not 0."""
     number = _loss(loss, model(*args, **kwargs), batch)
-    wanting = [p for p in model.parameters() if p.requires_grad]
+    wanting = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     if not (number.requires_grad and wanting):
         return False
     found = torch.autograd.grad(number.sum(), wanting, allow_unused=True)
@@ -2525,8 +2525,9 @@ def _layer_findings(faults):
         largest = max(map(rule.measure, ill))
         share = "Up to " * (len(ill) > 1) + f"{largest:.0%}"
         remedy = rule.at_output if at_output else rule.remedy
-        if rule.chapter == "07_dying_relu" and all(
-            layer.dead.size == 1 and not layer.is_output for layer in ill
+        first = ill[0]
+        if rule.chapter == "07_dying_relu" and (
+            first.dead.size == 1 and not first.is_output
         ):
             remedy = (
                 "Give the layer more units; start anew with a smaller learning "
@@ -2552,7 +2553,8 @@ def _input_findings(seen):
                 "inputs",
                 f"They {how}; starts are made for numbers near 1.",
                 "Standardise the inputs: subtract each feature's mean, divide "
-                "by its standard deviation.",
+                "by its standard deviation; or add batch norm behind the first "
+                "weights.",
                 "04_vanishing_gradients",
             )
             return
@@ -2600,7 +2602,9 @@ def _whole_findings(seen, faults, one_sample):
         for layer in layers
         if layer.is_trained and not layer.is_reached
     ]
-    if norms and not any(norms) and not seen.outputs.is_moved and not faults:
+    is_still = norms and not any(norms)
+    is_flat = not seen.outputs.is_moved or seen.outputs.spread() < 1e-3
+    if is_still and is_flat and not faults:
         yield Finding(
             "loss",
             "The gradient is exactly 0 in all layers.",
@@ -2633,8 +2637,8 @@ def _whole_findings(seen, faults, one_sample):
     if constant and not ill:
         yield Finding(
             _listed(constant[:1]),
-            "Its outputs are the same for all samples: nothing of the inputs "
-            "reaches it.",
+            "It is constant: its outputs are the same for all samples, and "
+            "nothing of the inputs passes.",
             "Look at what it is given: whether that depends on the sample, "
             "and whether weights before it are 0.",
             "07_dying_relu",
