@@ -48,7 +48,7 @@ import re
 import textwrap
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -156,7 +156,10 @@ _NORMS = {"batch_norm", "group_norm", "instance_norm", "layer_norm"} | {
 _CONVOLUTIONS = re.compile(r"conv(_transpose)?(\d)d")
 _MATMULS = {"addbmm", "addmm", "baddbmm", "bmm", "matmul", "mm", "rmatmul"}
 _MOVED = {"contiguous", "clone", "flatten", "reshape", "unflatten", "view"}
-_SOFTMAX = {"log_softmax", "softmax", "softmin"}
+_SOFTMAX = {"log_softmax", "softmax", "softmin"} | {
+    "special_log_softmax",
+    "special_softmax",
+}
 _FUSED = {
     *("gru", "gru_cell", "lstm", "lstm_cell", "rnn_relu", "rnn_relu_cell"),
     *("rnn_tanh", "rnn_tanh_cell"),
@@ -438,7 +441,8 @@ class _Tally:
         self.counts, self.broken = Counter(), False
         # By shape of a sample, since only equal shapes can be compared.
         self.directions = {}
-        # By batch: its number of samples, and the norm of the gradient in it.
+        # By batch: its number of samples, and the norm of the gradient in it,
+        # None until there is one.
         self.gradients = []
 
     def add(self, z, a, slope, over, is_by_sample):
@@ -462,10 +466,6 @@ class _Tally:
             both = before[0] + total, before[1] + count
             self.directions[a.shape[1:]] = both
 
-    def feel(self, samples, gradient):
-        """Keep the norm of the gradient, as a hook of autograd."""
-        self.gradients.append((samples, _length(gradient.detach())))
-
     def layer(self, samples):
         """Return the Layer, of batches with so many samples in all."""
         if not self.counts["numbers"]:
@@ -486,7 +486,11 @@ class _Tally:
             for key in ("zero", "nonfinite", "saturated")
         )
         # The mean over batches, each as often as it has samples.
-        norms = [count / samples * norm for count, norm in self.gradients]
+        norms = [
+            count / samples * norm
+            for count, norm in self.gradients
+            if norm is not None
+        ]
         alike = [
             (float(total.square().sum() - count), float(count * (count - 1)))
             for total, count in self.directions.values()
@@ -509,7 +513,7 @@ class _Tally:
             ),
             cosine=np.float64(above / pairs if pairs else np.nan),
             samples=1 if is_one else self.counts["numbers"] // len(whole),
-            is_reached=bool(self.gradients),
+            is_reached=bool(norms),
             follows=tuple(row.name for row in self.before),
             **self.flags,
         )
@@ -750,11 +754,20 @@ class _Recorder(TorchFunctionMode):
         wants a gradient, so that none of the weights gets one.
     """
 
+    # The one that is at work.
+    current = None
+
     def __init__(self, model, axis=None, may_cut=True):
         super().__init__()
         self.axis, self.may_cut, self.is_busy = axis, may_cut, False
         self.is_frozen = not any(p.requires_grad for p in model.parameters())
-        self.paths = {module: name for name, module in model.named_modules()}
+        self.model, self.paths = (
+            model,
+            {
+                module: name.replace("_orig_mod.", "")
+                for name, module in model.named_modules()
+            },
+        )
         self.rows = {}
         # What was noticed besides, by kind: the places in the model.
         self.noticed = defaultdict(dict)
@@ -768,6 +781,8 @@ class _Recorder(TorchFunctionMode):
         self.number, self.is_over = 0, False
 
     def __enter__(self):
+        # Another one may be at work, whose Monitor looks meanwhile.
+        self.outer, _Recorder.current = _Recorder.current, self
         self.hooks = [
             torch_module.register_module_forward_pre_hook(self.enters),
             torch_module.register_module_forward_hook(
@@ -777,6 +792,7 @@ class _Recorder(TorchFunctionMode):
         return super().__enter__()
 
     def __exit__(self, *error):
+        _Recorder.current = self.outer
         for hook in self.hooks:
             hook.remove()
         return super().__exit__(*error)
@@ -832,12 +848,16 @@ class _Recorder(TorchFunctionMode):
     # Modules.
 
     def enters(self, module, args):
+        if _Recorder.current is not self:
+            return
         given = {self.node(t) for t in _leaves(args)} - {None}
         self.stack.append((module, given))
 
     def leaves_module(self, module, args, *rest):
         # After an error torch leaves out the keywords.
         *kwargs, output = rest
+        if _Recorder.current is not self:
+            return
         while self.stack and self.stack.pop()[0] is not module:
             pass
         with self.busy():
@@ -846,23 +866,20 @@ class _Recorder(TorchFunctionMode):
             if not given or module not in self.paths:
                 return
             path = self.paths[module] or type(module).__name__
-            made = [
-                t
-                for t in _leaves(output)
-                if self.node(t) is None and self.leads_to_data(t)
-            ]
-            if isinstance(module, torch.jit.ScriptModule):
-                self.notice("script", path)
-            elif made:
-                self.notice("hidden", path)
-            for tensor in made:
-                node = self.know(tensor, _Node(live=tensor.requires_grad))
-                node.is_trained = any(
-                    p.requires_grad for p in module.parameters()
-                )
-                node.is_stale = any(n.is_stale for n in given)
+            is_script = isinstance(module, torch.jit.ScriptModule)
+            for tensor in _leaves(output):
+                if self.node(tensor) is None and self.leads_to_data(tensor):
+                    self.notice("script" if is_script else "hidden", path)
+                    self.know(tensor, _Node(live=True, is_trained=True))
             if _is_tensor(output) and (node := self.node(output)):
                 self.name(module, path, given, node)
+
+    def hidden(self, tensor):
+        """Return a node for a tensor that came from data by unseen means."""
+        if tensor.grad_fn is None or not self.leads_to_data(tensor):
+            return None
+        self.notice("hidden")
+        return self.know(tensor, _Node(live=True, is_trained=True))
 
     def leads_to_data(self, tensor):
         """Return whether a tensor was computed from data by unseen means."""
@@ -899,9 +916,12 @@ class _Recorder(TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         name = getattr(function, "__name__", "")
-        if self.is_busy or name in _QUIET:
+        if self.is_busy or name in _QUIET or _Recorder.current is not self:
             return function(*args, **kwargs)
-        tensors = [(t, self.node(t)) for t in _leaves((args, kwargs))]
+        tensors = [
+            (t, self.node(t) or self.hidden(t))
+            for t in _leaves((args, kwargs))
+        ]
         operands = [t for t, node in tensors if node]
         if not operands:
             return function(*args, **kwargs)
@@ -1096,6 +1116,10 @@ class _Recorder(TorchFunctionMode):
             and not (self.stack and root in self.stack[-1][1])
         ):
             return None  # a skip connection
+        if base in _SUMS and any(
+            n in self.open and self.open[n].by_module for n in parts
+        ):
+            return None  # branches that meet
         is_activation |= any(n.is_activation for n in parts)
         names = [name for n in parts for name in n.names]
         is_step = bends or (several and any(n.is_bent for n in parts))
@@ -1196,7 +1220,8 @@ class _Recorder(TorchFunctionMode):
         )
         row.before = frozenset({root.row}) if root.row else root.before
         if z.requires_grad and root.live:
-            z.register_hook(partial(row.feel, self.samples))
+            row.gradients.append([self.samples, None])
+            z.register_hook(partial(self.feel, row.gradients[-1]))
         if z.numel() == 0:
             return row
         rows = len(z) if z.ndim else 1
@@ -1229,6 +1254,22 @@ class _Recorder(TorchFunctionMode):
                     chunk, a = chunk.detach(), a.detach()
                 row.add(chunk, a, slope, over, rows == self.samples)
         return row
+
+    def feel(self, kept, gradient):
+        """Keep the norm of a gradient, as a hook of autograd."""
+        if self.is_over:  # not one that the model itself asks for
+            norm = _length(gradient.detach())
+            # After a second backward pass, that of the sum is not known.
+            kept[1] = norm if kept[1] is None else np.nan
+
+    def felt(self):
+        """Return the norms of all gradients that arrived."""
+        norms = [n for row in self.rows.values() for _, n in row.gradients]
+        return [norm for norm in norms if norm is not None]
+
+    def release(self):
+        """Let go of all tensors of a pass."""
+        self.nodes, self.open, self.leaves, self.stack = {}, {}, [], []
 
     # What is noticed besides.
 
@@ -1701,6 +1742,13 @@ def _random_states(model):
         np.random.set_state(states[1])  # noqa: NPY002
 
 
+def _eager(model):
+    """Run what torch.compile has compiled as it was written."""
+    if any(type(m).__name__ == "OptimizedModule" for m in model.modules()):
+        return torch.compiler.set_stance("force_eager")
+    return nullcontext()
+
+
 @contextmanager
 def _left_alone(model):
     """Put back all that the model holds, in its attributes and their values.
@@ -1859,6 +1907,7 @@ def _look(model, x, loss, axis):
         torch.enable_grad(),
         # A loader draws random numbers, too.
         _random_states(model),
+        _eager(model),
     ):
         for batch in _batches(model, x, loss):
             first = next(_leaves((batch.args, batch.kwargs)))
@@ -1939,9 +1988,7 @@ def _pass(model, batch, loss, recorder, samples, outputs):
         [*recorder.leaves, zero],
         allow_unused=True,
     )
-    felt = [
-        norm for row in recorder.rows.values() for _, norm in row.gradients
-    ]
+    felt = recorder.felt()
     if felt and not any(felt) and not outputs.is_moved:
         outputs.is_moved = _moves(model, args, kwargs, loss, batch)
     return number.item()
@@ -2342,7 +2389,7 @@ class HealthReport:
         for name, kind, *cells in rows:
             start = f"{name:{narrow}} {kind:{kinds}}"
             if len(name) > narrow or len(start) > room:
-                lines += textwrap.wrap(name, 72)
+                lines += textwrap.wrap(name, 72, break_on_hyphens=False)
                 start = f"{'':2}{kind}"
             lines.append(
                 " ".join(
@@ -2353,7 +2400,7 @@ class HealthReport:
                 )
             )
         texts = [
-            textwrap.fill(text, 72)
+            textwrap.fill(text, 72, break_on_hyphens=False)
             for text in self._sentences(str, "chapter {1}")
         ]
         return "\n\n".join(["\n".join(lines), *texts])
@@ -2808,7 +2855,9 @@ class Monitor:
     Attributes
     ----------
     looks : list of Look
-        What was seen.
+        What was seen, up to the last backward pass.
+    events : list of str
+        What went wrong, and between which steps.
 
     Raises
     ------
@@ -2880,9 +2929,10 @@ class Monitor:
             )
         self.model, self.x, self.loss = model, x, loss
         self.every, self.axis = every, axis
-        self.looks, self._step, self._told = [], 0, None
-        self._recorder, self._pending, self._hooks = None, None, []
-        self._is_looking = False
+        self._step, self._is_late, self._losses = 0, False, {}
+        self._recorder, self._hooks, self._unseen = None, [], {}
+        # Looks whose gradients may still come, and those that are over.
+        self._waiting, self._over = [], []
 
     def start(self):
         """Begin to watch.
@@ -2895,10 +2945,10 @@ class Monitor:
         if not self._hooks:
             self._hooks = [
                 self.model.register_forward_pre_hook(
-                    self._before, with_kwargs=True
+                    _Hook(self._before), with_kwargs=True
                 ),
                 self.model.register_forward_hook(
-                    self._after, always_call=True
+                    _Hook(self._after), always_call=True
                 ),
             ]
         return self
@@ -2909,8 +2959,7 @@ class Monitor:
             hook.remove()
         self._hooks = []
         if self.x is not None and self._step:
-            self._look()
-        self._settle()
+            self._look(self._step)
 
     def __enter__(self):
         """Begin to watch."""
@@ -2930,19 +2979,27 @@ class Monitor:
         loss : Tensor or float
             One number.
         """
-        if self._pending is not None and self._told is None:
-            self._told = loss.item() if _is_tensor(loss) else float(loss)
+        step = self._step - 1
+        if any(step == waiting[0] for waiting in self._waiting):
+            value = loss.item() if _is_tensor(loss) else float(loss)
+            self._losses.setdefault(step, value)
 
     def _before(self, module, args, kwargs):
-        is_training = module.training and torch.is_grad_enabled()
-        if self._is_looking or not is_training:
+        at_work = _Recorder.current
+        if not (module.training and torch.is_grad_enabled()) or (
+            at_work and at_work.may_cut
+        ):
             return
-        self._step += 1
-        if (self._step - 1) % self.every:
+        step, self._step = self._step, self._step + 1
+        if step % self.every and not self._is_late:
             return
-        self._settle()
+        # Two that watch one model take turns.
+        self._is_late = at_work is not None and at_work.model is module
+        if self._is_late:
+            return
+        self._finish_looks()
         if self.x is not None:
-            self._look()
+            self._look(step)
             return
         tensors = list(_leaves((args, kwargs)))
         count = len(tensors[0]) if tensors and tensors[0].ndim else 1
@@ -2953,59 +3010,45 @@ class Monitor:
         self._recorder.__enter__()
 
     def _after(self, module, args, output):
-        if self._recorder is None or self._is_looking:
+        if self._recorder is None or _Recorder.current is not self._recorder:
             return
         recorder, self._recorder = self._recorder, None
         recorder.finish(output)
         recorder.__exit__(None, None, None)
-        self._pending, self._told = (self._step - 1, recorder), None
+        recorder.release()
+        self._unseen.update(dict.fromkeys(recorder.unseen()))
+        if output is not None:  # not after an error
+            self._waiting.append((self._step - 1, recorder, None))
 
-    def _look(self):
-        self._is_looking = True
-        try:
-            seen = _look(self.model, self.x, self.loss, self.axis)
-        finally:
-            self._is_looking = False
-        # Before the pass that was counted already, or after the last one.
-        self._keep(self._step - bool(self._hooks), seen.layers, seen.loss)
+    def _look(self, step):
+        seen = _look(self.model, self.x, self.loss, self.axis)
+        self._unseen.update(dict.fromkeys(seen.recorder.unseen()))
+        loss = seen.loss if self.loss is not None else None
+        self._waiting.append((step, seen.layers, loss))
 
-    def _settle(self):
-        """Keep the last look, now that its backward pass is over."""
-        if self._pending is not None:
-            (step, recorder), self._pending = self._pending, None
-            layers = [
-                row.layer(recorder.samples) for row in recorder.in_order()
-            ]
-            self._keep(step, layers, self._told)
+    def _finish_looks(self, is_end=False):
+        """Keep the looks whose gradients came, and all but one other."""
+        while self._waiting:
+            step, seen, loss = self._waiting[0]
+            is_last = len(self._waiting) == 1
+            if isinstance(seen, _Recorder):
+                if is_last and not is_end and not seen.felt():
+                    return
+                seen = [row.layer(seen.samples) for row in seen.in_order()]
+            del self._waiting[0]
+            before = self._over[-1] if self._over else None
+            loss = self._losses.pop(step, None) if loss is None else loss
+            self._over.append(_look_of(step, loss, seen, before))
 
-    def _keep(self, step, layers, loss):
-        before = self.looks[-1].dead if self.looks else {}
-        dead = {layer.name: layer.dead for layer in layers}
-        self.looks.append(
-            Look(
-                step,
-                loss,
-                {
-                    layer.name: {
-                        "units": layer.dead.size,
-                        "dead": int(layer.dead.sum()),
-                        "always_on": int(layer.always_on.sum()),
-                        "zero_fraction": _plain(layer.zero_fraction),
-                        "nonfinite_fraction": _plain(layer.nonfinite_fraction),
-                        "gradient_norm": _plain(layer.gradient_norm),
-                        "deaths": _changes(before, layer),
-                        "revivals": _changes(before, layer, -1),
-                    }
-                    for layer in layers
-                },
-                dead,
-            )
-        )
+    @property
+    def looks(self):
+        """What was seen, as a list of Look."""
+        self._finish_looks(is_end=True)
+        return self._over
 
     @property
     def events(self):
         """What went wrong, and between which steps, as sentences."""
-        self._settle()
         found = []
         for name in self._names():
             for what, is_so in _EVENTS:
@@ -3034,17 +3077,19 @@ class Monitor:
 
     def __repr__(self):
         """Return how long it watched, and what went wrong."""
-        self._settle()
         if not self.looks:
             return "Nothing was watched yet."
-        count, layers = len(self.looks), len(self._names())
-        head = (
+        count, names = len(self.looks), self._names()
+        said = "No layer died, and no number was nan."
+        lines = [
             f"Steps {self.looks[0].step} to {self.looks[-1].step}, in "
-            f"{count} look{'s' * (count > 1)} at {layers} "
-            f"layer{'s' * (layers > 1)}."
-        )
+            f"{count} look{'s' * (count > 1)} at {len(names)} "
+            f"layer{'s' * (len(names) != 1)}.",
+            *(self.events or [said if names else "No activation was seen."]),
+            *(f"Not seen: {text}." for text in self._unseen),
+        ]
         return "\n".join(
-            [head, *(self.events or ["No layer died, and no number was nan."])]
+            textwrap.fill(line, 72, break_on_hyphens=False) for line in lines
         )
 
     def to_dict(self):
@@ -3053,23 +3098,22 @@ class Monitor:
         Returns
         -------
         dict
-            For json.dumps: the "steps", the "loss" at each, the "events", and
-            by the names of the "layers" a list over the looks of each
-            quantity, None where a layer did not run.
+            For json.dumps: the "steps", the "loss" at each, the "events", what
+            was "unseen", and by the names of the "layers" a list over the
+            looks of each quantity, None where a layer did not run.
         """
-        self._settle()
-        keys = self.looks[0].rows() if self.looks else []
         return {
             "steps": [look.step for look in self.looks],
             "loss": [_plain(look.loss) for look in self.looks],
             "events": self.events,
+            "unseen": list(self._unseen),
             "layers": {
                 name: {
                     key: [
                         look.layers.get(name, {}).get(key)
                         for look in self.looks
                     ]
-                    for key in keys
+                    for key in _QUANTITIES
                 }
                 for name in self._names()
             },
@@ -3091,8 +3135,7 @@ class Monitor:
         self._check()
         with open(path, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            keys = self.looks[0].rows()
-            writer.writerow(["step", "loss", "layer", *keys])
+            writer.writerow(["step", "loss", "layer", *_QUANTITIES])
             for look in self.looks:
                 for name, row in look.layers.items():
                     writer.writerow(
@@ -3100,11 +3143,11 @@ class Monitor:
                     )
 
     def _check(self):
-        self._settle()
-        if not self.looks:
+        if not self._names():
             raise ValueError(
-                "nothing was watched: between start and stop the model must "
-                "run in training mode, as model(x) after model.train()"
+                "no activation was watched: between start and stop the model "
+                "must run in training mode, as model(x) after model.train(), "
+                "and compute one that can be seen"
             )
 
     def plot(self):
@@ -3177,8 +3220,7 @@ class Monitor:
         return fig
 
     def _repr_png_(self):
-        self._settle()
-        if not self.looks:
+        if not self._names():
             return None
         import matplotlib.pyplot as plt
 
@@ -3210,22 +3252,58 @@ class Look(NamedTuple):
     layers: dict
     dead: dict
 
-    def rows(self):
-        """Return the names of the quantities.
 
-        Returns
-        -------
-        list of str
-            In the order in which they are kept.
-        """
-        return list(next(iter(self.layers.values()), {}))
+_QUANTITIES = (
+    "units",
+    "dead",
+    "always_on",
+    "zero_fraction",
+    "nonfinite_fraction",
+    "gradient_norm",
+    "deaths",
+    "revivals",
+)
 
 
-def _changes(before, layer, sign=1):
-    old = before.get(layer.name)
-    if old is None or old.shape != layer.dead.shape:
-        return 0
-    return int((layer.dead.astype(int) - old == sign).sum())
+def _look_of(step, loss, layers, before):
+    """Return a Look at layers; `before` is the one before it, or None."""
+    rows = {}
+    for layer in layers:
+        row = before and before.layers.get(layer.name)
+        changes = np.zeros(layer.dead.shape, int)
+        # A unit that is nan is not dead, and yet it did not come back.
+        is_known = not layer.nonfinite_fraction > 0
+        if row and row["units"] == layer.dead.size and is_known:
+            changes = layer.dead.astype(int) - before.dead[layer.name]
+        rows[layer.name] = dict(
+            zip(
+                _QUANTITIES,
+                (
+                    layer.dead.size,
+                    int(layer.dead.sum()),
+                    int(layer.always_on.sum()),
+                    _plain(layer.zero_fraction),
+                    _plain(layer.nonfinite_fraction),
+                    _plain(layer.gradient_norm),
+                    int((changes == 1).sum()),
+                    int((changes == -1).sum()),
+                ),
+            )
+        )
+    return Look(step, loss, rows, {layer.name: layer.dead for layer in layers})
+
+
+class _Hook:
+    """Call a Monitor's method; in a copy or a file of the model, nothing."""
+
+    def __init__(self, function):
+        self.function = function
+
+    def __call__(self, *args):
+        return self.function(*args)
+
+    def __reduce__(self):
+        return getattr, (nullcontext(), "__exit__")
 
 
 # What is told, the worst first: of each layer the first that came at a step.
