@@ -219,6 +219,13 @@ def test_html_is_valid(site):
     assert found == set()
 
 
+def test_the_report_is_offered_as_the_file_in_utils(site, documents):
+    page = "chapters/10_in_practice"
+    (link,) = documents[page].select("a.download")
+    offered = (site / f"{page}.html").parent / link["href"]
+    assert offered.read_bytes() == (ROOT / "utils/health.py").read_bytes()
+
+
 @pytest.mark.parametrize("name", EVERY_PAGE)
 def test_icons_are_drawn(site, documents, name):
     styles = (site / "_static" / "page.css").read_text("utf-8")
