@@ -339,6 +339,26 @@ def test_nan_is_an_event_and_no_revival():
     assert any("nan" in e and "steps 0 and 1" in e for e in watch.events)
 
 
+def test_a_model_that_calls_itself_is_looked_at_as_a_whole():
+    class Tree(nn.Linear):
+        def forward(self, x, depth=2):
+            if depth:
+                x = self(x, depth - 1) + self(x, depth - 1)
+            return torch.tanh(super().forward(x))
+
+    model = Tree(5, 5)
+    expected = health.layers(model, X)
+    watch = watched(model, 4, every=2)
+    assert steps_of(watch) == [0, 2]
+    rows = watch.looks[0].layers
+    assert list(rows) == [layer.name for layer in expected]
+    assert_allclose(
+        [row["gradient_norm"] for row in rows.values()],
+        [layer.gradient_norm for layer in expected],
+        rtol=1e-5,
+    )
+
+
 def test_no_event_is_said_to_be_none():
     watch = watched(plain(), 3)
     assert watch.events == []
