@@ -53,6 +53,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from io import BytesIO
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -423,12 +424,6 @@ class _Extremes:
             values = values.to(torch.uint8)
         least = (values.amin(over) if over else values).flatten()
         largest = (values.amax(over) if over else values).flatten()
-        if self.least is not None and self.least.shape != least.shape:
-            raise ValueError(
-                f"a layer has {len(self.least)} units in one batch and "
-                f"{len(least)} in another: say which axis holds the units, "
-                "such as axis=1, or give batches of one shape"
-            )
         if self.least is not None:
             least = torch.minimum(least, self.least)
             largest = torch.maximum(largest, self.largest)
@@ -702,23 +697,31 @@ def _followed(axes, before, after, is_view):
     old, new = (
         t.stride() if is_view else _strides(t.shape) for t in (before, after)
     )
-    spans = [
+    spans = sorted(
         (old[axis], old[axis] * before.shape[axis])
         for axis in axes
         if before.shape[axis] > 1
-    ]
-    made = tuple(
-        axis - after.ndim
-        for axis, (step, size) in enumerate(zip(new, after.shape))
-        if size > 1
-        and any(
-            low <= step < high or step <= low < step * size
-            for low, high in spans
-        )
     )
-    # One that has taken in samples as well holds no units.
-    mixed = len(made) > 1 and before.ndim > 1 and -after.ndim in made
-    return made[1:] if mixed and -before.ndim not in axes else made
+    for one, two in reversed(list(pairwise(spans))):
+        if one[1] == two[0]:  # one after the other, as heads and their units
+            spans[spans.index(one)] = (one[0], two[1])
+            spans.remove(two)
+    found = []
+    for axis, (step, size) in enumerate(zip(new, after.shape)):
+        end = step * size
+        inside = [(a, b) for a, b in spans if a <= step < b or step <= a < end]
+        if size == 1 or not inside:
+            continue
+        low, high = inside[0]
+        is_part = end <= high and step % low == 0 and high % end == 0
+        is_slice = end <= high and before.numel() != after.numel()
+        # It may take in what lies below the units, positions after channels,
+        # and nothing above them, such as samples.
+        takes_in = step < low and end == high
+        if len(inside) > 1 or not (is_part or is_slice or takes_in):
+            return None
+        found.append(axis - after.ndim)
+    return tuple(found)
 
 
 def _has_weights(base):
@@ -1242,9 +1245,15 @@ class _Recorder(TorchFunctionMode):
         over = [i for i in range(z.ndim) if i - z.ndim not in axes]
         row = self.rows.setdefault(name, _Tally(name, found.activation, flags))
         row.number, row.opened = found.number, found._replace(z=None)
-        row.positions = z.numel() / max(
-            1, np.prod([z.shape[axis] for axis in axes])
-        )
+        units = int(np.prod([z.shape[axis] for axis in axes]))
+        before = row.z.least
+        if before is not None and z.numel() and len(before) != units:
+            raise _AxisError(
+                f"layer {name} has {len(before)} units in one batch and "
+                f"{units} in another: say which axis holds the units, such as "
+                "axis=1, or give batches of one shape"
+            )
+        row.positions = z.numel() / max(1, units)
         row.before = frozenset({root.row}) if root.row else root.before
         if z.requires_grad and root.live:
             row.gradients.append([self.samples, None])
@@ -1775,7 +1784,14 @@ def _loss(loss, output, batch):
             if not (batch.has_labels or is_whole)
             else ""
         )
-        raise RuntimeError(f"the loss failed: {error}{given}") from error
+        sizes = [
+            f"shape {tuple(t.shape)}" if _is_tensor(t) else type(t).__name__
+            for t in (output, labels)
+        ]
+        raise RuntimeError(
+            f"the loss failed for an output of {sizes[0]} and labels of "
+            f"{sizes[1]}: {error}{given}"
+        ) from error
 
 
 def _takes_labels(loss, batch):
@@ -2055,9 +2071,11 @@ def _pass(model, batch, loss, recorder, samples, outputs):
                 names = ", ".join(inspect.signature(model.forward).parameters)
                 hint = (
                     f"; it takes {names}; such entries x has none, but "
-                    f"{', '.join(map(str, given[0]))}"
+                    f"{', '.join(map(str, given[0]))}; give, for example, "
+                    f"{{{names.split(',')[0]!r}: torch.zeros(20, 8)}}"
                 )
-            raise RuntimeError(
+            kind = ValueError if hint else RuntimeError
+            raise kind(
                 f"model(x) failed for x of {shapes}: {error}{hint}"
             ) from error
         recorder.finish(output)
@@ -3030,6 +3048,8 @@ class Monitor:
         self.model, self.x, self.loss = model, x, loss
         self.every, self.axis = operator.index(every), axis
         self._step, self._losses = 0, {}
+        # How many of the model's calls run, where it calls itself.
+        self._depth = 0
         self._recorder, self._hooks, self._unseen = None, [], {}
         # Looks whose gradients may still come, and those that are over.
         self._waiting, self._over = [], []
@@ -3085,9 +3105,12 @@ class Monitor:
             self._losses.setdefault(step, value)
 
     def _before(self, module, args, kwargs):
+        self._depth += 1
         at_work = _Recorder.current
-        if not (module.training and torch.is_grad_enabled()) or (
-            at_work and at_work.may_cut
+        if (
+            self._depth > 1
+            or not (module.training and torch.is_grad_enabled())
+            or (at_work and at_work.may_cut)
         ):
             return
         step, self._step = self._step, self._step + 1
@@ -3109,9 +3132,15 @@ class Monitor:
         self._recorder.__enter__()
 
     def _after(self, module, args, output):
+        self._depth -= 1
         recorder = self._recorder
-        if recorder is None or (
-            _Recorder.current is not None and _Recorder.current is not recorder
+        if (
+            recorder is None
+            or self._depth
+            or (
+                _Recorder.current is not None
+                and _Recorder.current is not recorder
+            )
         ):
             return
         self._recorder = None
@@ -3308,12 +3337,13 @@ class Monitor:
             axes[:, 0],
             (dead, np.log10(norm)),
             (
-                "share of dead units (grey: nan)",
-                "gradient norm, log₁₀ (grey: nan, 0 or none)",
+                "share of dead units (hatched: nan)",
+                "gradient norm, log₁₀ (hatched: nan, 0 or none)",
             ),
             ({"cmap": "Oranges", "vmin": 0, "vmax": 1}, {"cmap": "cividis"}),
         ):
-            ax.set_facecolor("0.7")
+            ax.grid(False)
+            ax.patch.set(hatch="///", edgecolor="0.5")
             mesh = ax.pcolormesh(edges, rows, values, **look)
             fig.colorbar(mesh, ax=ax)
             ax.set_title(label, loc="left")

@@ -471,16 +471,16 @@ def test_nonsense_is_named_with_what_is_wanted_and_an_example(name):
 
 
 def test_a_loss_without_the_labels_that_it_needs_says_what_it_got():
-    with pytest.raises(Exception, match="") as caught:
+    with pytest.raises(RuntimeError, match="the loss failed") as caught:
         measure(Net(), X, CROSS_ENTROPY)
-    said = " ".join([str(caught.value), *caught.value.__notes__])
+    said = str(caught.value)
     assert "(31, 3)" in said and "(31, 5)" in said and "labels" in said
 
 
 def test_batches_of_other_units_are_refused():
     model = Model(lambda m, x: F.relu(x))
     with pytest.raises(ValueError, match=r"relu\(\).* 5 .* 6 .*axis"):
-        measure(model, [normal(30, 5), normal(30, 6)])
+        measure(model, [normal(30, 5), normal(29, 6)])
 
 
 # The units
