@@ -196,7 +196,12 @@ _LARGEST_SLOPES = {
     "special_expit": 1 / 4,
     "tanh": 1,
 }
-_BYTES = {torch.bool, torch.int8, torch.uint8}
+# Of these torch knows the least and the largest.
+_ORDERED = {
+    *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32),
+    *(torch.int64, torch.bfloat16, torch.float16, torch.float32),
+    torch.float64,
+}
 # So many numbers are measured at once, which bounds the memory.
 _CHUNK = 1 << 16
 
@@ -613,6 +618,10 @@ class _Open(NamedTuple):
 
 def _is_tensor(value):
     return isinstance(value, torch.Tensor)
+
+
+def _is_dense(tensor):
+    return tensor.layout == torch.strided
 
 
 def _leaves(value, kind=torch.Tensor):
@@ -1347,6 +1356,8 @@ class _Recorder(TorchFunctionMode):
         for tensor, each in zip(operands, nodes):
             if tensor.shape == output.shape and each.axes:
                 return each.axes
+        if base in ("cat", "stack") and not node.axes:
+            return None  # slices of the units' axis may become one again
         if node.axes is None or (
             first.ndim == output.ndim and base != "stack"
         ):
@@ -1521,6 +1532,9 @@ class _Recorder(TorchFunctionMode):
                     node.row.flags["is_output"] = True
             for node in list(self.open):
                 self.close(node)
+            made = list(_leaves(output))
+            if self.nodes and made and not any(map(self.node, made)):
+                self.notice("hidden", "")
         self.is_over = True
 
     def in_order(self):
@@ -1866,6 +1880,7 @@ def _left_alone(model):
     tensors = {
         id(t): (t, t.detach().clone(), t.requires_grad)
         for t in (*_leaves(values), *_leaves([c for c, _ in containers]))
+        if _is_dense(t)
     }
     plain = checkpoint.CheckpointFunction
     # It cannot be asked for a gradient, and here it need not save memory.
@@ -1934,10 +1949,7 @@ class _Outputs:
                 self.is_finite &= bool(tensor.isfinite().all())
         main = _main_output(output)
         for tensor in _leaves((batch.args, batch.kwargs)):
-            if tensor.is_sparse:
-                tensor = tensor.coalesce().values()
-            is_ordered = not tensor.is_complex() and tensor.itemsize > 1
-            if tensor.ndim and (is_ordered or tensor.dtype in _BYTES):
+            if tensor.ndim and tensor.dtype in _ORDERED and _is_dense(tensor):
                 seen = self.inputs.setdefault(tensor.shape[1:], _Extremes())
                 seen.add(tensor, [0])
         if main is None or main.ndim == 0 or main.numel() == 0:
