@@ -53,7 +53,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from io import BytesIO
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -711,14 +710,17 @@ def _followed(axes, before, after, is_view):
         for axis in axes
         if before.shape[axis] > 1
     )
-    for one, two in reversed(list(pairwise(spans))):
-        if one[1] == two[0]:  # one after the other, as heads and their units
-            spans[spans.index(one)] = (one[0], two[1])
-            spans.remove(two)
+    joined = []
+    for low, high in spans:
+        if joined and joined[-1][1] == low:  # as heads and their units
+            low = joined.pop()[0]
+        joined.append((low, high))
     found = []
     for axis, (step, size) in enumerate(zip(new, after.shape)):
         end = step * size
-        inside = [(a, b) for a, b in spans if a <= step < b or step <= a < end]
+        inside = [
+            (a, b) for a, b in joined if a <= step < b or step <= a < end
+        ]
         if size == 1 or not inside:
             continue
         low, high = inside[0]
