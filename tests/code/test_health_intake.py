@@ -745,8 +745,13 @@ UNITS = {
     "neighbours on the left": (
         lambda m, x: m.near @ m.l(x) + m.b,
         ROWS,
+        lambda: {"near": normal(20, 20), "l": dense(), "b": shift()},
+    ),
+    "sparse neighbours on the left": (
+        lambda m, x: torch.sparse.mm(m.near, m.l(x)) + m.b,
+        ROWS,
         lambda: {
-            "near": normal(20, 20),
+            "near": torch.eye(20).to_sparse(),
             "l": dense(),
             "b": shift(),
         },
@@ -1027,6 +1032,20 @@ def test_what_cannot_be_seen_is_listed_and_not_called_healthy(name, training):
         assert "No fault found:" not in text
         assert "Not seen" in text
     assert json.dumps(report.to_dict()["unseen"])
+
+
+def test_a_model_of_which_nothing_is_seen_says_so():
+    for first in (
+        lambda m, x: torch.vmap(lambda row: torch.tanh(m.one(row)))(x),
+        lambda m, x: torch.tensor(m.one(x).tolist()),
+    ):
+        model = Model(
+            lambda m, x, first=first: F.relu(m.two(first(m, x))),
+            one=nn.Linear(5, 8),
+            two=nn.Linear(8, 3),
+        )
+        with pytest.raises(ValueError, match="no activation.* not seen: "):
+            measure(model, X)
 
 
 def test_what_is_seen_is_not_listed():
