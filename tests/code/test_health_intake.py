@@ -433,7 +433,6 @@ NONSENSE = {
     "an empty tuple": (Net(), (), {}, "got tuple"),
     "no batch": (Net(), [], {}, "at least one batch, got none"),
     "an empty batch": (Net(), [X, X[:0]], {}, r"got shape \(0, 5\)"),
-    "other keys": (Net(), {"q": X, "r": X}, {}, "takes x; .* but q, r"),
     "loss: text": (Net(), X, {"loss": "mse"}, "got 'mse'"),
     "loss: a number": (Net(), X, {"loss": 3.0}, "got 3.0"),
     "loss: a class": (Net(), (X, Y), {"loss": nn.MSELoss}, "MSELoss"),
@@ -468,6 +467,11 @@ def test_nonsense_is_named_with_what_is_wanted_and_an_example(name):
     with pytest.raises((TypeError, ValueError), match=message) as caught:
         health.report(model, x, **options)
     assert re.search(EXAMPLE, str(caught.value))
+
+
+def test_entries_that_the_model_does_not_take_are_named():
+    with pytest.raises((RuntimeError, ValueError), match="takes x.* q, r"):
+        measure(Net(), {"q": X, "r": X})
 
 
 def test_a_loss_without_the_labels_that_it_needs_says_what_it_got():
@@ -740,8 +744,13 @@ UNITS = {
     "neighbours on the left": (
         lambda m, x: m.near @ m.l(x) + m.b,
         ROWS,
+        lambda: {"near": normal(20, 20), "l": dense(), "b": shift()},
+    ),
+    "sparse neighbours on the left": (
+        lambda m, x: torch.sparse.mm(m.near, m.l(x)) + m.b,
+        ROWS,
         lambda: {
-            "near": normal(20, 20),
+            "near": torch.eye(20).to_sparse(),
             "l": dense(),
             "b": shift(),
         },
@@ -1022,6 +1031,20 @@ def test_what_cannot_be_seen_is_listed_and_not_called_healthy(name, training):
         assert "No fault found:" not in text
         assert "Not seen" in text
     assert json.dumps(report.to_dict()["unseen"])
+
+
+def test_a_model_of_which_nothing_is_seen_says_so():
+    for first in (
+        lambda m, x: torch.vmap(lambda row: torch.tanh(m.one(row)))(x),
+        lambda m, x: torch.tensor(m.one(x).tolist()),
+    ):
+        model = Model(
+            lambda m, x, first=first: F.relu(m.two(first(m, x))),
+            one=nn.Linear(5, 8),
+            two=nn.Linear(8, 3),
+        )
+        with pytest.raises(ValueError, match="no activation.* not seen: "):
+            measure(model, X)
 
 
 def test_what_is_seen_is_not_listed():
