@@ -728,7 +728,7 @@ def _followed(axes, before, after, is_view):
         is_slice = end <= high and before.numel() != after.numel()
         # It may take in what lies below the units, positions after channels,
         # and nothing above them, such as samples.
-        takes_in = step < low and end == high
+        takes_in = step < low and end == high and low % step == 0
         if len(inside) > 1 or not (is_part or is_slice or takes_in):
             return None
         found.append(axis - after.ndim)
@@ -1713,6 +1713,11 @@ def _check(model):
         raise ValueError(
             "model has lazy layers without weights yet: call it "
             "once, as model(x)"
+        )
+    if any(p.is_inference() for p in model.parameters()):
+        raise ValueError(
+            "model was made under torch.inference_mode(), where nothing has a "
+            "gradient: make it, or load it, outside"
         )
 
 

@@ -481,6 +481,22 @@ def test_a_loss_without_the_labels_that_it_needs_says_what_it_got():
     assert "(31, 3)" in said and "(31, 5)" in said and "labels" in said
 
 
+def test_a_model_that_was_made_without_gradients_is_refused():
+    with torch.inference_mode():
+        model = Net()
+    with pytest.raises(ValueError, match="inference_mode.*make it, or load"):
+        measure(model, X)
+
+
+def test_units_that_a_reshape_cuts_through_are_not_known():
+    model = Model(
+        lambda m, x: F.relu(m.c(x).transpose(0, 1).mean(3).reshape(12, 4, 4)),
+        c=nn.Conv2d(1, 8, 1),
+    )
+    (layer,) = measure(model, normal(6, 1, 4, 5))
+    assert not layer.units_known
+
+
 def test_batches_of_other_units_are_refused():
     model = Model(lambda m, x: F.relu(x))
     with pytest.raises(ValueError, match=r"Model .* 5 .* 6 .*axis"):
