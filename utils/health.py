@@ -2741,7 +2741,7 @@ def _input_findings(seen):
                 "Standardise the inputs: subtract each feature's mean, divide "
                 "by its standard deviation; or add batch norm behind the first "
                 "weights.",
-                "04_vanishing_gradients",
+                "10_in_practice",
             )
             return
 
@@ -2873,7 +2873,7 @@ def _head_findings(seen):
     ):
         if kind in noticed:
             place = _listed(noticed[kind])
-            yield Finding(place, problem, remedy, "03_sigmoid_tanh")
+            yield Finding(place, problem, remedy, "10_in_practice")
     reach = seen.outputs.out_of_reach
     if reach:
         yield reach

@@ -1059,7 +1059,7 @@ ILL = {
     ),
     "inputs far off": (
         lambda: (chain(nn.GELU, WIDE[:2]), 2000 + normal(50, 20)),
-        {(VANISHES, "inputs"), (DYING, "1")},
+        {("10_in_practice", "inputs"), (DYING, "1")},
     ),
     "a deep start": (
         lambda: (chain(nn.ReLU, [20] + [64] * 10), normal(100, 20)),
@@ -1450,3 +1450,29 @@ def test_the_report_leaves_the_model_as_found(training):
 def test_mistakes_are_named_by_the_report(arguments, error, message):
     with pytest.raises(error, match=message):
         health.report(*arguments)
+
+
+def paced(depth, factor):
+    """Return a network whose gradient grows by a factor at each layer."""
+    model = nn.Sequential()
+    for _ in range(depth):
+        linear = nn.Linear(16, 16, bias=False).double()
+        nn.init.orthogonal_(linear.weight, factor)
+        model.extend([linear, nn.LeakyReLU(0.99)])
+    return model.append(nn.Linear(16, 4).double())
+
+
+@pytest.mark.parametrize(
+    ("depth", "factor", "expected"),
+    [
+        (49, 1.1, set()),
+        (49, 0.9, set()),
+        (12, 1.6, {EXPLODES}),
+        (12, 0.6, {VANISHES}),
+        (200, 0.9, {VANISHES}),
+    ],
+)
+def test_a_gradient_counts_by_its_pace_and_in_all(depth, factor, expected):
+    torch.manual_seed(0)
+    report = health.report(paced(depth, factor), normal(50, 16).double())
+    assert {finding.chapter for finding in report.findings} == expected
