@@ -1378,7 +1378,7 @@ def test_the_chapters_of_the_findings_exist():
     named = {
         chapter for _, expected in ILL.values() for chapter, _ in expected
     }
-    assert len(named) == 5
+    assert len(named) == 6
     assert all((chapters / f"{name}.ipynb").exists() for name in named)
 
 
