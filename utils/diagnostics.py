@@ -83,12 +83,13 @@ def layers(model, x, loss=None):
 
     Examples
     --------
-    >>> model = nn.Sequential(nn.Linear(1, 2), nn.ReLU())
-    >>> with torch.no_grad():
-    ...     _ = model[0].weight.copy_(torch.tensor([[1.0], [2.0]]))
-    ...     _ = model[0].bias.copy_(torch.tensor([5.0, -5.0]))
-    >>> layers(model, torch.tensor([[-1.0], [0.0], [1.0]]))
-    [Layer(1, ReLU, 2 units: 50.0% dead, 50.0% always on, 50.0% constant)]
+    >>> from utils import data
+    >>> spirals = data.spirals()
+    >>> result = networks.train(
+    ...     spirals, seeds=3, learning_rates=[0.1, 1.0], epochs=1
+    ... )
+    >>> [layer.zero_fraction.shape for layer in layers(result, spirals.x_test)]
+    [(3, 2), (3, 2), (3, 2)]
     """
     if not isinstance(model, networks.Networks):
         arguments.instance(

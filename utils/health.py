@@ -97,9 +97,17 @@ _ACTIVATIONS = {
 # Those that make one of it only with a kink, or inside a module.
 _KINKS = {"clamp", "clamp_max", "clamp_min", "clip", "maximum", "minimum"}
 _CHOICES = {"fmax", "fmin", "masked_fill", "max", "min", "where"}
-_COMPARISONS = {"ge", "greater", "greater_equal", "gt", "le", "less"} | {
-    "less_equal",
-    "lt",
+_COMPARISONS = {
+    *(
+        "ge",
+        "greater",
+        "greater_equal",
+        "gt",
+        "le",
+        "less",
+        "less_equal",
+        "lt",
+    ),
 }
 _OTHERS = {
     *("abs", "arctan", "asinh", "atan", "cos", "cosh", "erf", "erfc", "exp"),
@@ -110,34 +118,21 @@ _OTHERS = {
 _BENDING = _ACTIVATIONS | _KINKS | _CHOICES | _COMPARISONS | _OTHERS
 _SUMS = {"add", "iadd", "isub", "radd", "rsub", "sub", "subtract"}
 _PRODUCTS = {
-    "div",
-    "divide",
-    "idiv",
-    "imul",
-    "itruediv",
-    "mul",
-    "multiply",
-} | {
-    "rmul",
-    "true_divide",
-    "truediv",
+    *("div", "divide", "idiv", "imul", "itruediv", "mul", "multiply", "rmul"),
+    *("true_divide", "truediv"),
 }
-_CASTS = {"bfloat16", "clone", "contiguous", "double", "float", "half"} | {
-    "neg",
-    "to",
-    "type",
-    "type_as",
+# Neither bends nor moves a number, but for its sign.
+_CASTS = {
+    *("bfloat16", "clone", "contiguous", "double", "float", "half", "neg"),
+    *("to", "type", "type_as"),
 }
 # Of these, the ones that only give an activation another shape.
 _SHAPING = {"pow", "square"}
 _ELEMENTWISE = _BENDING | _SUMS | _PRODUCTS | _CASTS
 _IN_PLACE = {
-    "__iadd__",
-    "__isub__",
-    "__imul__",
-    "__idiv__",
-    "__itruediv__",
-} | {"__setitem__"}
+    *("__iadd__", "__idiv__", "__imul__", "__isub__", "__itruediv__"),
+    "__setitem__",
+}
 # They ask for nothing but a fact about a tensor, or make one like it.
 _QUIET = {
     *("empty_like", "full_like", "new_empty", "new_full", "new_ones"),
@@ -149,14 +144,14 @@ _QUIET = {
     *("nelement", "numel", "register_hook", "retain_grad"),
     *("size", "storage_offset", "stride"),
 }
-_NORMS = {"batch_norm", "group_norm", "instance_norm", "layer_norm"} | {
-    "rms_norm"
+_NORMS = {
+    *("batch_norm", "group_norm", "instance_norm", "layer_norm", "rms_norm"),
 }
 _CONVOLUTIONS = re.compile(r"conv(_transpose)?(\d)d")
 _MATMULS = {"addbmm", "addmm", "baddbmm", "bmm", "matmul", "mm", "rmatmul"}
 _MOVED = {"contiguous", "clone", "flatten", "reshape", "unflatten", "view"}
-_SOFTMAX = {"log_softmax", "softmax", "softmin"} | {
-    "special_log_softmax",
+_SOFTMAX = {
+    *("log_softmax", "softmax", "softmin", "special_log_softmax"),
     "special_softmax",
 }
 _FUSED = {
@@ -785,13 +780,11 @@ class _Recorder(TorchFunctionMode):
         super().__init__()
         self.axis, self.may_cut, self.is_busy = axis, may_cut, False
         self.is_frozen = not any(p.requires_grad for p in model.parameters())
-        self.model, self.paths = (
-            model,
-            {
-                module: name.replace("_orig_mod.", "")
-                for name, module in model.named_modules()
-            },
-        )
+        self.model = model
+        self.paths = {
+            module: name.replace("_orig_mod.", "")
+            for name, module in model.named_modules()
+        }
         self.rows = {}
         # What was noticed besides, by kind: the places in the model.
         self.noticed = defaultdict(dict)
@@ -2308,7 +2301,6 @@ def _saturated_share(layer):
     return layer.saturated_fraction * (not layer.is_output or at_output)
 
 
-_CENTRE = "Set the biases to 0, centre the inputs or add batch norm."
 # A layer has the first fault that fits. Why at these limits: see `report`.
 RULES = (
     Rule(
@@ -2372,7 +2364,7 @@ RULES = (
         limit=0.9,
         problem="{} of the units are always on: the layer is as good as "
         "linear.",
-        remedy=_CENTRE,
+        remedy="Set the biases to 0, centre the inputs or add batch norm.",
         needs_many_samples=True,
     ),
 )
@@ -2546,8 +2538,9 @@ class HealthReport:
 
     def _repr_html_(self):
         head = '</th><th scope="col">'.join(_TITLES)
+        # A long name may go on in the next line after any of its dots.
         rows = "".join(
-            f'<tr><th scope="row">{name}</th><td>'
+            f'<tr><th scope="row">{name.replace(".", ".<wbr>")}</th><td>'
             + "</td><td>".join(cells)
             + "</td></tr>"
             for name, *cells in self._rows(escape)
@@ -2629,16 +2622,16 @@ def report(model, x, loss=None, *, axis=None, all_data=False):
     A layer has the first fault of these that fits. What it finds in the
     whole:
 
-    * a fitted gradient norm in the first layer of less than 1/100, or more
-      than 100 times, that in the last, if it also changes by a quarter or
-      more at each layer; or of less than 1e-6, or more than 1e6 times, at
-      any pace. Networks with less, from PyTorch's start, were slow under
+    * along the longest way through the layers, a fitted gradient norm in the
+      first of less than 1/100, or more than 100 times, that in the last, if
+      it also changes by a quarter or more at each layer; or of less than
+      1e-6, or more than 1e6 times, at any pace. Networks with less, from PyTorch's start, were slow under
       plain gradient descent or did not learn (chapter 04). Fitted means on a
       line through the logarithms of the layers' norms; its slope is the
       median over all pairs of layers (Theil 1950, Sen 1968), so that an odd
-      layer decides nothing. Exempt: layers whose norm is 0, nan or infinite,
-      fewer than three others, and networks with one of the first three
-      faults, which disturb the gradient as well. Norms of whole layers are
+      layer decides nothing. Exempt: the model's output, layers whose norm is
+      0, nan or infinite, fewer than three others, and networks with one of
+      the first three faults, which disturb the gradient as well. Norms of whole layers are
       compared, since weights of variance c / fan-in multiply these by the
       same factor whatever the widths;
     * gradients that are all exactly 0, or that do not arrive though weights
@@ -2646,7 +2639,7 @@ def report(model, x, loss=None, *, axis=None, all_data=False):
     * inputs with a root mean square above 10 in some feature, or a mean that
       is more than 10 standard deviations from 0 and 1 at least, where they
       meet the first weights and no norm follows. Starts are made for inputs
-      near 1 (chapter 04);
+      near 1 (chapters 04 and 10);
     * an output that is nan, or the same for all samples;
     * a layer that is constant though no layer before it is at fault;
     * batch norm in evaluation that was never trained, after which nothing is

@@ -1480,7 +1480,7 @@ class View {
       const power = high - i * by;
       return `<line x1="58" x2="290" y1="${y(power)}" y2="${y(power)}"/><text
         x="52" y="${y(power) + 5}" text-anchor="end">${
-        short(10 ** power).replace(/^1 × /, "")}</text>`;
+        short(10 ** power).replace("1.0 × ", "")}</text>`;
     });
     const curve = losses.map((v, i) => v > 0 && v < 1e9 ? `${x(i).toFixed(1)
     },${y(Math.log10(v)).toFixed(1)}` : "").join(" ");

@@ -89,8 +89,8 @@ PRESETS = {
     # Chapter 4.
     "scale-small": _preset(
         "Thirty layers, scale 1/3",
-        "Every gradient is as small as 10⁻¹³ from the first step on, and the "
-        "loss does not move.",
+        "Every gradient of the first step is about 10⁻¹³, and the loss does "
+        "not move.",
         **DEEP,
         weight_init=1 / 3,
     ),

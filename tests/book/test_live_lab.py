@@ -190,6 +190,24 @@ def test_lab_trains_by_keyboard_and_asks_nobody(
     page.context.close()
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_numbers_beside_the_loss_are_not_cut_off(browser, server, width):
+    # The loss of this experiment goes above 10,000.
+    page = open_lab(
+        browser, server + "chapters/05_exploding_gradients.html", width=width
+    )
+    page.click(PLAY)
+    until_step(page, 40)
+    page.click(PLAY)
+    texts = page.locator(".lab-loss text").all_inner_texts()
+    assert "10⁴" in texts
+    assert page.evaluate(
+        """() => [...document.querySelectorAll(".lab-loss text")].every(
+          text => text.getBBox().x >= 0)"""
+    )
+    page.context.close()
+
+
 HEIGHTS = """() => {
   window.heights = () => [...document.querySelectorAll(".lab")].map(
     lab => lab.getBoundingClientRect().height);

@@ -133,6 +133,11 @@ class Verdict(NamedTuple):
     word: str
 
 
+def always(verdict):
+    """Return what is said of a failure both before and after training."""
+    return {"before": verdict, "after": verdict}
+
+
 @dataclass(frozen=True)
 class Failure:
     """Hold a training that fails, and what helps.
@@ -497,8 +502,7 @@ FAILURES = {
             steps=300,
         ),
         remedies={"take the softmax off": {"build": partial(Net, 64, 10)}},
-        before=Verdict("10_in_practice", "softmax"),
-        after=Verdict("10_in_practice", "softmax"),
+        **always(Verdict("10_in_practice", "softmax")),
     ),
     "ReLU before softmax": Failure(
         report="Some classes are never predicted.",
@@ -514,8 +518,7 @@ FAILURES = {
         remedies={
             "take the ReLU off": {"build": partial(mlp, 64, 16, 16, 16, 10)}
         },
-        before=Verdict("10_in_practice", "softmax"),
-        after=Verdict("10_in_practice", "softmax"),
+        **always(Verdict("10_in_practice", "softmax")),
         fails=0.85,
         learns=0.95,
     ),
@@ -531,8 +534,7 @@ FAILURES = {
             optimiser=ADAM,
         ),
         remedies={"take the ReLU off": HEADLESS},
-        before=Verdict("10_in_practice", "ReLU"),
-        after=Verdict("10_in_practice", "ReLU"),
+        **always(Verdict("10_in_practice", "ReLU")),
     ),
     "sigmoid twice": Failure(
         report="With a sigmoid and BCEWithLogitsLoss the loss stays above "
@@ -547,8 +549,7 @@ FAILURES = {
             optimiser=ADAM,
         ),
         remedies={"take the sigmoid off": HEADLESS},
-        before=Verdict("10_in_practice", "sigmoid"),
-        after=Verdict("10_in_practice", "sigmoid"),
+        **always(Verdict("10_in_practice", "sigmoid")),
     ),
     "negative targets": Failure(
         report="A regression predicts 0 for everything.",
@@ -562,8 +563,7 @@ FAILURES = {
             optimiser=ADAM,
         ),
         remedies={"off the output": HEADLESS},
-        before=Verdict("03_sigmoid_tanh", "targets"),
-        after=Verdict("03_sigmoid_tanh", "targets"),
+        **always(Verdict("03_sigmoid_tanh", "targets")),
     ),
     "tanh at the output": Failure(
         report="All predictions are 1 or -1.",
@@ -577,8 +577,7 @@ FAILURES = {
             optimiser=ADAM,
         ),
         remedies={"off the output": HEADLESS},
-        before=Verdict("03_sigmoid_tanh", "targets"),
-        after=Verdict("03_sigmoid_tanh", "targets"),
+        **always(Verdict("03_sigmoid_tanh", "targets")),
     ),
     "unscaled states": Failure(
         report="The agent's network does not learn from states as the "
@@ -593,8 +592,7 @@ FAILURES = {
             optimiser=ADAM,
         ),
         remedies={"standardise": {"data": partial(standardised, states)}},
-        before=Verdict("10_in_practice", "inputs"),
-        after=Verdict("10_in_practice", "inputs"),
+        **always(Verdict("10_in_practice", "inputs")),
     ),
     "kelvins": Failure(
         report="It predicts the mean of the targets.",
@@ -608,8 +606,7 @@ FAILURES = {
             optimiser=ADAM,
         ),
         remedies={"standardise": {"data": partial(standardised, kelvins)}},
-        before=Verdict("10_in_practice", "inputs"),
-        after=Verdict("10_in_practice", "inputs"),
+        **always(Verdict("10_in_practice", "inputs")),
     ),
     "pixels 0 to 255": Failure(
         report="The same class for every image; the loss stays at ln 10.",
@@ -622,8 +619,7 @@ FAILURES = {
             steps=300,
         ),
         remedies={"standardise": {"data": partial(standardised, pixels)}},
-        before=Verdict("10_in_practice", "inputs"),
-        after=Verdict("10_in_practice", "inputs"),
+        **always(Verdict("10_in_practice", "inputs")),
     ),
     "sixteen convolutions": Failure(
         report="A deep plain network does not learn at all, a shallow one "
@@ -641,8 +637,7 @@ FAILURES = {
                 "build": partial(sixteen_convolutions, nn.BatchNorm2d)
             },
         },
-        before=Verdict("07_dying_relu", "alike"),
-        after=Verdict("07_dying_relu", "alike"),
+        **always(Verdict("07_dying_relu", "alike")),
         fails=0.1,
         learns=0.3,
     ),
@@ -698,8 +693,7 @@ FAILURES = {
             optimiser=ADAM,
         ),
         remedies={"standardise": {"data": standard_activity}},
-        before=Verdict("10_in_practice", "inputs"),
-        after=Verdict("10_in_practice", "inputs"),
+        **always(Verdict("10_in_practice", "inputs")),
         fails=0.6,
         learns=0.9,
     ),
@@ -822,8 +816,7 @@ FAILURES = {
         remedies={
             "random": {"build": partial(small_regression, activation=nn.Tanh)}
         },
-        before=Verdict("04_vanishing_gradients", "exactly 0"),
-        after=Verdict("04_vanishing_gradients", "exactly 0"),
+        **always(Verdict("04_vanishing_gradients", "exactly 0")),
     ),
     "detached features": Failure(
         report="The head learns a little, the body nothing.",
@@ -836,8 +829,7 @@ FAILURES = {
             steps=500,
         ),
         remedies={"detach": {"build": partial(Cut, False)}},
-        before=Verdict("04_vanishing_gradients", "no gradient"),
-        after=Verdict("04_vanishing_gradients", "no gradient"),
+        **always(Verdict("04_vanishing_gradients", "no gradient")),
     ),
     "detached output": Failure(
         report="The loss does not move; before I added requires_grad_() there "
@@ -846,8 +838,7 @@ FAILURES = {
             CutOutput, digits, CROSS_ENTROPY, hits, rate=0.1, steps=200
         ),
         remedies={"detach": {"build": partial(mlp, 64, 32, 10)}},
-        before=Verdict("04_vanishing_gradients", "no gradient"),
-        after=Verdict("04_vanishing_gradients", "no gradient"),
+        **always(Verdict("04_vanishing_gradients", "no gradient")),
     ),
     "constant branch": Failure(
         report="The network does not use the images: pixels // 256 is 0.",
@@ -860,8 +851,7 @@ FAILURES = {
             steps=300,
         ),
         remedies={"given": {"build": lambda: Branches(lambda x: x / 256)}},
-        before=Verdict("07_dying_relu", "same for all samples"),
-        after=Verdict("07_dying_relu", "same for all samples"),
+        **always(Verdict("07_dying_relu", "same for all samples")),
     ),
     "biases of 10": Failure(
         report="Large biases against dying ReLU, and it is no better than "
@@ -883,8 +873,7 @@ FAILURES = {
                 )
             },
         },
-        before=Verdict("02_nonlinearity", "always on"),
-        after=Verdict("02_nonlinearity", "always on"),
+        **always(Verdict("02_nonlinearity", "always on")),
     ),
     "randn weights": Failure(
         report="With torch.randn for weights the first loss is 70 000, the "
@@ -927,8 +916,7 @@ FAILURES = {
                 "build": partial(mlp, 10, 64, 64, 64, 1, activation=nn.Tanh)
             }
         },
-        before=Verdict("03_sigmoid_tanh", "saturated"),
-        after=Verdict("03_sigmoid_tanh", "saturated"),
+        **always(Verdict("03_sigmoid_tanh", "saturated")),
     ),
     "six sigmoid layers": Failure(
         report="The loss stays at ln 10 from the first step.",
@@ -952,7 +940,6 @@ FAILURES = {
                 )
             }
         },
-        before=Verdict("04_vanishing_gradients", "shrinks"),
-        after=Verdict("04_vanishing_gradients", "shrinks"),
+        **always(Verdict("04_vanishing_gradients", "shrinks")),
     ),
 }

@@ -1319,6 +1319,8 @@ class Table(HTMLParser):
         assert self.open == []
 
     def handle_starttag(self, tag, attributes):
+        if tag == "wbr":  # it has no end
+            return
         self.open.append(tag)
         self.headers += [v for k, v in attributes if k == "scope"]
         self.links += [v for k, v in attributes if k == "href"]
