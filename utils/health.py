@@ -2406,6 +2406,11 @@ _TITLES = (
 _literal = partial(re.sub, r"([^\w\s.(),]|_)", r"\\\1")
 
 
+def _breakable(name):
+    """Return a name that may go on in the next line after a dot or a dash."""
+    return re.sub("([._-])", r"\1<wbr>", name)
+
+
 def _plain(value):
     """Return a number as json knows it, None for nan and infinity."""
     value = value.item() if hasattr(value, "item") else value
@@ -2538,9 +2543,8 @@ class HealthReport:
 
     def _repr_html_(self):
         head = '</th><th scope="col">'.join(_TITLES)
-        # A long name may go on in the next line after any of its dots.
         rows = "".join(
-            f'<tr><th scope="row">{name.replace(".", ".<wbr>")}</th><td>'
+            f'<tr><th scope="row">{_breakable(name)}</th><td>'
             + "</td><td>".join(cells)
             + "</td></tr>"
             for name, *cells in self._rows(escape)
@@ -2556,7 +2560,8 @@ class HealthReport:
         )
 
     def _repr_markdown_(self):
-        rows = [_TITLES, ["---"] * 2 + ["--:"] * 7, *self._rows(_literal)]
+        named = ((_breakable(name), *c) for name, *c in self._rows(_literal))
+        rows = [_TITLES, ["---"] * 2 + ["--:"] * 7, *named]
         lines = [f"| {' | '.join(row)} |" for row in rows]
         link = "[chapter {1}]({0}.ipynb)" if __package__ else "chapter {1}"
         texts = self._sentences(_literal, link)
