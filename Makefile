@@ -22,7 +22,7 @@ export OMP_NUM_THREADS
 # machines have four on two.
 workers := -n logical --maxprocesses 4
 
-.PHONY: help book test serve execute measure benchmark mutations links lock \
+.PHONY: help book test serve execute record measure benchmark mutations links lock \
     clean browser
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo 'make test       everything CI runs: lint, tests, notebooks, book, browser'
 	@echo 'make serve      show the built book on http://127.0.0.1:$(PORT) (PORT=...)'
 	@echo 'make execute    run and store the notebooks again (FILES=chapters/...)'
+	@echo 'make record     run the long experiments whose code changed; store them'
 	@echo 'make measure    load every page of the book; write chapters/page_loads.md'
 	@echo 'make benchmark  run the timings in tools/benchmarks'
 	@echo 'make mutations  plant known faults in a copy; see that tests find each'
@@ -116,6 +117,9 @@ serve: $(ready)
 
 execute: $(ready)
 	$(py) -m tools.execute $(FILES)
+
+record: $(ready)
+	$(py) -m tools.record
 
 measure: book $(binder) browser
 	$(py) -m tools.page_loads

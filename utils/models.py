@@ -1,4 +1,4 @@
-"""The small networks of the chapters on practice, for 8 x 8 images.
+"""The small networks of the chapters on practice, for images and signals.
 
 Their parameters are drawn in the order in which the classes make them, so
 that the same seed of torch gives the same network.
@@ -41,11 +41,7 @@ def cnn(activation, classes=10):
     >>> cnn(nn.ReLU)(torch.zeros(2, 64)).shape
     torch.Size([2, 10])
     """
-    if not callable(activation):
-        raise TypeError(
-            "activation must make a module, such as nn.ReLU, got "
-            f"{activation!r}"
-        )
+    _check_maker(activation)
     return nn.Sequential(
         nn.Unflatten(1, (1, 8, 8)),
         nn.Conv2d(1, 6, 3, stride=2, padding=1),
@@ -54,6 +50,54 @@ def cnn(activation, classes=10):
         activation(),
         nn.Flatten(),
         nn.Linear(48, classes),
+    )
+
+
+def signal_cnn(activation, classes=10):
+    """Build the convolutional network of the authors of MNIST-1D [1]_.
+
+    Three convolutions of stride 2 make 25 channels of 19, 10 and 5 numbers;
+    one linear layer reads the last 125.
+
+    Parameters
+    ----------
+    activation : callable
+        Makes the activation module, such as nn.ReLU.
+    classes : int
+        The number of classes.
+
+    Returns
+    -------
+    Sequential
+        Maps (N, 40), such as the signals of `data.mnist1d`, to the logits
+        (N, classes).
+
+    Raises
+    ------
+    TypeError
+        If `activation` cannot be called.
+
+    References
+    ----------
+    .. [1] Greydanus and Kobak (2024), "Scaling Down Deep Learning with
+       MNIST-1D", ICML.
+
+    Examples
+    --------
+    >>> signal_cnn(nn.ReLU)(torch.zeros(2, 40)).shape
+    torch.Size([2, 10])
+    """
+    _check_maker(activation)
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 40)),
+        nn.Conv1d(1, 25, 5, stride=2, padding=1),
+        activation(),
+        nn.Conv1d(25, 25, 3, stride=2, padding=1),
+        activation(),
+        nn.Conv1d(25, 25, 3, stride=2, padding=1),
+        activation(),
+        nn.Flatten(),
+        nn.Linear(125, classes),
     )
 
 
@@ -221,3 +265,11 @@ class Transformer(nn.Module):
 
 def _linear(fan_in, fan_out):
     return nn.Linear(fan_in, fan_out, bias=False)
+
+
+def _check_maker(activation):
+    if not callable(activation):
+        raise TypeError(
+            "activation must make a module, such as nn.ReLU, got "
+            f"{activation!r}"
+        )

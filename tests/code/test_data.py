@@ -1,5 +1,7 @@
 """The data sets: right sizes, standardised, independent of each other."""
 
+import random
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -192,3 +194,22 @@ def test_spirals_say_what_does_not_fit(arguments, message):
 def test_curve_says_what_does_not_fit(arguments, message):
     with pytest.raises(ValueError, match=message):
         data.curve(**arguments)
+
+
+def test_signals_are_the_authors_draw_and_leave_the_generators_alone():
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    states = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
+    signals = data.mnist1d()
+    assert random.getstate() == states[0]
+    assert (np.random.get_state()[1] == states[1]).all()  # noqa: NPY002
+    x = np.concatenate([signals.x_train, signals.x_test])
+    assert x.shape == (5000, 40)
+    assert abs(x.mean()) < 1e-12 and abs(x.std() - 1) < 1e-12
+    labels = np.concatenate([signals.y_train, signals.y_test])
+    assert (np.bincount(labels) == 500).all()
+    assert signals.y_train[:10].tolist() == [2, 6, 4, 5, 6, 6, 6, 0, 3, 1]
+    found = signals.x_train[0, :4]
+    np.testing.assert_allclose(
+        found, [-0.332, -0.472, -0.779, -1.01], atol=1e-3
+    )

@@ -110,3 +110,17 @@ def test_many_can_be_trained_at_once(name):
 def test_a_name_in_place_of_an_activation_is_told_what_is_wanted():
     with pytest.raises(TypeError, match="such as nn.ReLU, got 'relu'"):
         models.cnn("relu")
+
+
+def test_the_network_for_signals_is_that_of_its_authors():
+    model = models.signal_cnn(nn.ReLU)
+    # 150 = 25 * 6, 1900 = 25 * 76, 1260 = 10 * 126.
+    assert size(model) == 150 + 2 * 1900 + 1260
+    found = model(torch.linspace(-1, 1, 40)[None])
+    x = torch.linspace(-1, 1, 40)[None, None]
+    for part, stride in ((model[1], 2), (model[3], 2), (model[5], 2)):
+        x = F.conv1d(x, part.weight, part.bias, stride, padding=1).relu()
+    assert x.shape == (1, 25, 5)
+    torch.testing.assert_close(found, model[-1](x.flatten(1)))
+    with pytest.raises(TypeError, match="such as nn.ReLU, got 'relu'"):
+        models.signal_cnn("relu")

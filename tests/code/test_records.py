@@ -1,0 +1,154 @@
+"""The long experiments: what is recorded is what their code gives."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tools import record
+from utils import records
+
+FOUND = record.found()
+
+
+@pytest.fixture
+def doubled(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "FOLDER", tmp_path / "records")
+
+    @records.experiment(seeds=3)
+    def doubled(seeds):
+        """Return twice the seed."""
+        return {
+            "twice": np.multiply(2, seeds),
+            "": [[np.inf, s] for s in seeds],
+        }
+
+    # Anything of utils that is quick to digest.
+    doubled.__module__ = "utils.arguments"
+    return doubled
+
+
+def test_a_record_is_read_as_it_was_run(doubled):
+    assert not doubled.is_current()
+    doubled.run()
+    read = doubled.record()
+    assert doubled.is_current()
+    assert read["twice"].tolist() == [0, 2, 4]
+    assert read[""].tolist() == [[np.inf, seed] for seed in range(3)]
+    assert read.seeds == (0, 1, 2)
+    assert read.made_with["numpy"] == np.__version__
+    assert ", cores: " in read.made_with["machine"]
+
+
+def test_numbers_are_kept_with_six_digits(doubled):
+    doubled.function = lambda seeds: {"third": [s + 1 / 3 for s in seeds]}
+    doubled.run()
+    assert doubled.record()["third"].tolist() == [0.333333, 1.33333, 2.33333]
+
+
+def test_a_record_of_other_code_or_other_seeds_is_not_current(doubled):
+    doubled.run()
+    stored = doubled.path.read_text()
+    doubled.path.write_text(stored.replace(doubled.record().code, "0" * 16))
+    assert not doubled.is_current()
+    doubled.path.write_text(stored)
+    assert doubled.is_current()
+    doubled.seeds = (0, 1)
+    assert not doubled.is_current()
+
+
+def test_a_record_is_a_small_file_of_json(doubled):
+    doubled.run()
+    text = doubled.path.read_text()
+    assert sorted(json.loads(text)) == [
+        "code",
+        "made_with",
+        "seconds",
+        "seeds",
+        "values",
+    ]
+    assert len(text.splitlines()) == 7
+
+
+def test_what_is_missing_or_misshapen_is_said(doubled):
+    with pytest.raises(FileNotFoundError, match="tools.record arguments.dou"):
+        doubled.record()
+    doubled.run()
+    with pytest.raises(ValueError, match="one of twice, , got 'thrice'"):
+        doubled.record()["thrice"]
+    doubled.function = lambda seeds: {"all": [1.0]}
+    with pytest.raises(ValueError, match="must return 2 values"):
+        doubled([0, 1])
+    with pytest.raises(ValueError, match="seeds must be whole"):
+        doubled(["a"])
+
+
+CODE = '''"""What it is."""
+from . import arguments
+
+
+def half(x):
+    """Halve."""
+    # By two.
+    return x / 2
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("Halve", "Divide", True),
+        ("What it is", "Something", True),
+        ("# By two", "# In two", True),
+        ("x / 2", "x /  2", True),
+        ("x / 2", "x / 3", False),
+        ("arguments", "kernel", False),
+    ],
+)
+def test_code_counts_and_what_explains_it_does_not(old, new, same):
+    other = CODE.replace(old, new)
+    assert other != CODE
+    assert (records._bare(CODE) == records._bare(other)) is same
+
+
+def test_the_digest_covers_what_is_imported(monkeypatch):
+    sources = {}
+    monkeypatch.setattr(
+        records, "_bare", lambda source: sources.setdefault(source, source)
+    )
+    records.code_of("utils.networks")
+    starts = {source.splitlines()[0] for source in sources if source}
+    for part in "Training: one loop", "Checks of arguments", "Small data sets":
+        assert any(part in start for start in starts), part
+    assert not any("What takes how long" in start for start in starts)
+
+
+def test_every_record_belongs_to_an_experiment():
+    stored = {path.stem for path in records.FOLDER.glob("*.json")}
+    assert stored == set(FOUND)
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_record_is_not_older_than_its_code(name):
+    assert FOUND[name].is_current(), f"run `python -m tools.record {name}`"
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_seed_run_anew_gives_what_is_recorded(name):
+    experiment = FOUND[name]
+    stored, (seed, *_) = experiment.record(), experiment.seeds
+    found = experiment([seed])
+    assert sorted(found) == sorted(stored.values)
+    for key, value in found.items():
+        np.testing.assert_allclose(
+            value[0],
+            stored[key][0],
+            rtol=1e-4,
+            atol=experiment.tolerance,
+            err_msg=key,
+        )
+
+
+def test_the_command_names_what_there_is():
+    with pytest.raises(SystemExit, match="There is no experiment nonsense"):
+        record.main(["nonsense"])
