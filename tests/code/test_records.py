@@ -67,7 +67,7 @@ def test_a_record_is_a_small_file_of_json(doubled):
         "seeds",
         "values",
     ]
-    assert len(text.splitlines()) == 7
+    assert len(text.splitlines()) == 8
 
 
 def test_what_is_missing_or_misshapen_is_said(doubled):
