@@ -1,7 +1,7 @@
 """The ledger of chapter 12 agrees with the claim boxes of the chapters.
 
 They are compared in two things: a claim's chapters and its verdict, which is
-"holds", "holds if" or "does not hold". The words of a condition and the
+"holds", "holds if", "does not hold" or "open". The words of a condition and the
 numbers are not compared: each chapter's own cells test those.
 """
 
@@ -20,7 +20,7 @@ BOX = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 ROW = re.compile(
-    r"^ *(?P<claim>\d+) (?P<verdict>holds if|holds|does not hold) +"
+    r"^ *(?P<claim>\d+) (?P<verdict>holds if|holds|does not hold|open) +"
     r"(?P<passed>\d+)/(?P<tests>\d+) +(?P<number>[-+]?\d[\d.]*)\b.*?"
     r"(?P<chapters>\d\d(?: \d\d)*)$"
 )
@@ -56,14 +56,14 @@ def rows():
 
 
 def condition(number):
-    """Return the words below a claim's row, joined."""
+    """Return the condition below a claim's row, and its verdict beyond."""
     words, current = [], None
     for line in table():
         if found := ROW.match(line):
             current = int(found["claim"])
         elif current == number:
             words.append(line.strip())
-    return " ".join(words)
+    return " ".join(words).split("beyond: ")
 
 
 def row(number):
@@ -88,8 +88,8 @@ def boxes():
 def verdict(texts):
     """Return the verdict of a claim's boxes, from their bold texts alone.
 
-    A bold text with the words "not hold" says that the claim does not hold.
-    Another with "hold" or "holds" says that it holds, if no word but "here"
+    A bold text with the words "not hold" says that the claim does not hold,
+    one that begins with "open" that it is open. Another with "hold" or "holds" says that it holds, if no word but "here"
     comes after, and else that it holds under a condition. What comes before,
     as in "the first half holds", is not read, nor is text that is not bold.
 
@@ -100,6 +100,8 @@ def verdict(texts):
     for bold in re.findall(r"\*\*(.+?)\*\*", " ".join(texts), re.S):
         if re.search(r"\bnot hold\b", bold):
             said.add("does not hold")
+        elif bold.lower().startswith("open"):
+            said.add("open")
         elif found := re.search(r"\bholds?\b(.*)", bold, re.I | re.S):
             plain = found[1].strip(" .,:;") in ("", "here")
             said.add("holds" if plain else "holds if")
@@ -121,14 +123,23 @@ def test_every_claim_has_one_row():
 def test_verdict_follows_from_the_tests_of_the_row(number):
     found = row(number)
     passed, tests = int(found["passed"]), int(found["tests"])
-    wanted = {0: "does not hold", tests: "holds"}.get(passed, "holds if")
-    assert found["verdict"] == wanted
+    wanted = {0: ("does not hold", "open"), tests: ("holds",)}
+    assert found["verdict"] in wanted.get(passed, ("holds if",))
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_condition_stands_below_holds_if_and_nowhere_else(number):
     wanted = row(number)["verdict"] == "holds if"
-    assert bool(re.match(r"if \w+ \w+", condition(number))) == wanted
+    found, _ = condition(number)
+    assert bool(re.match(r"if \w+ \w+", found)) == wanted
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_every_row_says_what_becomes_of_its_claim_beyond(number):
+    _, beyond = condition(number)
+    assert re.match(
+        r"holds$|holds if \w+ \w+|does not hold$|open$|a formula", beyond
+    )
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -171,6 +182,7 @@ def test_no_chapter_has_two_boxes_of_one_claim():
         ("**The ranges hold**, **the reason does not hold**.", "holds if"),
         ("**At the start: holds.** **Later: not measured.**", "holds"),
         ("**Holds at the start.**", "holds if"),
+        ("**Open.** +0.3, s.e. 0.8.", "open"),
         ("**Not settled.** It holds for some.", "no verdict"),
     ],
 )
