@@ -168,7 +168,8 @@ class Gated(nn.Module):
     Parameters
     ----------
     activation : Module
-        The gate's activation: nn.SiLU() makes SwiGLU, nn.ReLU() ReGLU.
+        The gate's activation: nn.SiLU() makes SwiGLU, nn.ReLU() ReGLU, and
+        nn.Identity(), which is none, the bilinear layer.
 
     Examples
     --------
@@ -217,6 +218,7 @@ FEED_FORWARD = {
     "GELU": lambda: plain(nn.GELU()),
     "SwiGLU": lambda: Gated(nn.SiLU()),
     "ReGLU": lambda: Gated(nn.ReLU()),
+    "bilinear": lambda: Gated(nn.Identity()),
     "none": lambda: plain(nn.Identity()),
 }
 

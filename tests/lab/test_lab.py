@@ -175,7 +175,11 @@ def lab(tmp_path_factory):
         yield address
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        try:
+            server.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            # It can wait for ever for a page that has just gone.
+            server.kill()
 
 
 def wait_for(address, server, log):
@@ -219,10 +223,16 @@ def run_all(page, path):
     page.evaluate(CLOSE)
 
 
-def check_texts(page):
-    """Check the text cells: drawn from MyST, and no dead links."""
+def check_texts(page, path):
+    """Check all text cells: drawn from MyST, and no dead links."""
+    cells = notebooks.read(ROOT / path).cells
     page.wait_for_function(
-        f"() => ({TEXTS})().every(cell => cell.text)", polling=250
+        f"""count => {{
+          const texts = ({TEXTS})();
+          return texts.length === count && texts.every(cell => cell.text);
+        }}""",
+        arg=sum(cell.cell_type == "markdown" for cell in cells),
+        polling=250,
     )
     for cell in page.evaluate(TEXTS):
         raw = re.search(RAW, cell["text"])
@@ -237,7 +247,7 @@ def check_texts(page):
 def test_chapter_opens_by_its_address_and_answers(page):
     cells = notebooks.read(ROOT / CHAPTER).cells
     with run_all(page, CHAPTER):
-        check_texts(page)
+        check_texts(page, CHAPTER)
         move_a_slider(page, cells)
         open_an_answer(page, cells)
         follow_a_link(page)
@@ -315,7 +325,7 @@ def test_live_lab_trains_and_python_gets_its_state_back(page):
 @pytest.mark.parametrize("path", RUN)
 def test_untouched_exercise_runs_to_its_end_in_jupyterlab(page, path):
     with run_all(page, path):
-        check_texts(page)
+        check_texts(page, path)
         printed = page.evaluate(SUMMARY)["printed"]
     check_feedback(path, printed)
 
@@ -337,7 +347,7 @@ def check_feedback(path, printed):
 def test_text_of_a_notebook_is_drawn(page, path):
     page.evaluate(OPEN_TO_READ, path)
     page.wait_for_function(f"path => ({PATH})() === path", arg=path)
-    check_texts(page)
+    check_texts(page, path)
     page.evaluate(CLOSE)
 
 
