@@ -1,6 +1,7 @@
 """The trainer agrees with a second, plain one, and so do the chapters."""
 
 import functools
+import inspect
 import math
 import re
 from functools import partial
@@ -224,6 +225,25 @@ def plainly(name, seed):
     *build, _, rate, options = (SETTINGS | MODULES)[name]
     train = second.train_module if build else second.train
     return train(*build, samples_of(name), seed, rate, **options)
+
+
+def test_every_option_is_met():
+    given = inspect.signature(networks.train).parameters
+    choices = {
+        "activation": networks.ACTIVATIONS,
+        "optimizer": networks.OPTIMIZERS,
+        "weight_init": networks.WEIGHT_INITS,
+    }
+    # The test of the first steps meets these.
+    named, met = {"snapshots", "dtype"}, {option: set() for option in choices}
+    for *_, options in SETTINGS.values():
+        named |= set(options)
+        for option, values in met.items():
+            values.add(options.get(option, given[option].default))
+    others = {"dataset", "seeds", "learning_rates", "progress"}
+    assert named == set(given) - others
+    for option, values in choices.items():
+        assert met[option] >= set(values), option
 
 
 # The member compared stands neither first nor last, and its neighbours have
