@@ -1,5 +1,7 @@
 """The long experiments: what is recorded is what their code gives."""
 
+import ast
+import hashlib
 import json
 
 import numpy as np
@@ -90,7 +92,10 @@ from . import arguments
 def half(x):
     """Halve."""
     # By two.
-    return x / 2
+    if x:
+        x = x / 2
+        x += 0
+    return x
 '''
 
 
@@ -101,6 +106,7 @@ def half(x):
         ("What it is", "Something", True),
         ("# By two", "# In two", True),
         ("x / 2", "x /  2", True),
+        ("        x += 0", "    x += 0", False),
         ("x / 2", "x / 3", False),
         ("arguments", "kernel", False),
     ],
@@ -123,6 +129,17 @@ def test_the_digest_covers_what_is_imported(monkeypatch):
     assert not any("What takes how long" in start for start in starts)
 
 
+def test_a_plain_import_is_followed_too():
+    tree = ast.parse("import numpy, utils.data as d\nfrom utils import svg")
+    found = set(records._imported("utils.networks", tree))
+    assert found == {"utils.data", "utils", "utils.svg"}
+
+
+def test_what_stores_numbers_does_not_count():
+    nothing = hashlib.sha256().hexdigest()[:16]
+    assert records.code_of("utils.records") == nothing
+
+
 def test_every_record_belongs_to_an_experiment():
     stored = {path.stem for path in records.FOLDER.glob("*.json")}
     assert stored == set(FOUND)
@@ -134,15 +151,23 @@ def test_a_record_is_not_older_than_its_code(name):
 
 
 @pytest.mark.parametrize("name", FOUND)
+def test_a_record_has_a_value_for_each_seed(name):
+    stored = FOUND[name].record()
+    lengths = {key: len(value) for key, value in stored.values.items()}
+    assert lengths == dict.fromkeys(lengths, len(stored.seeds))
+
+
+@pytest.mark.parametrize("name", FOUND)
 def test_a_seed_run_anew_gives_what_is_recorded(name):
     experiment = FOUND[name]
-    stored, (seed, *_) = experiment.record(), experiment.seeds
+    # The last, since the first is 0 also for code that counts seeds instead.
+    stored, seed = experiment.record(), experiment.seeds[-1]
     found = experiment([seed])
     assert sorted(found) == sorted(stored.values)
     for key, value in found.items():
         np.testing.assert_allclose(
             value[0],
-            stored[key][0],
+            stored[key][-1],
             rtol=1e-4,
             atol=experiment.tolerance,
             err_msg=key,
