@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tests.code import second
-from tools import notebooks
+from tools import notebooks, record
 from utils import activations, data, models, networks
 
 THREE, SIX, SIXTEEN = (16,) * 3, (16,) * 6, (32,) * 16
@@ -108,6 +108,7 @@ SETTINGS = {
         data.digits, 1 / 8, widths=SIX, epochs=3, batch_norm=True, **HE
     ),
     "06 penalised": setting(data.digits, 0.24, epochs=10, activation_l1=0.003),
+    "06 unpenalised": setting(data.digits, 0.24, epochs=10),
     "07 narrow": setting(shifted, 0.05, widths=(4,) * 3, epochs=4, **HE),
     "07 harsh, Adam": setting(shifted, 0.05, epochs=2, optimizer="adam", **HE),
     "08 learned slopes": setting(
@@ -134,7 +135,14 @@ SETTINGS = {
     ),
     "10 linear": setting(data.digits, 0.1, widths=(), epochs=10),
     "12 gentle": setting(data.digits, 1 / 8, widths=THREE, epochs=2, **HE),
-    "12 harsh": setting(data.digits, 1.0, widths=THREE, epochs=2, **HE),
+    "12 low biases": setting(
+        data.digits,
+        1 / 32,
+        widths=THREE,
+        epochs=2,
+        weight_init="he",
+        bias_init=-2.0,
+    ),
 } | {
     f"09 {name}": setting(
         few,
@@ -447,12 +455,20 @@ PRINTED = {
     ),
     "12_claims": (
         "dying-causes-rows",
-        "rate 1 minus 1/8",
+        "biases −2 minus 0",
         ["number", "s.e."],
         lambda: zip(
-            with_error(np.subtract(dead("12 harsh"), dead("12 gentle")))
+            with_error(np.subtract(dead("12 low biases"), dead("12 gentle")))
         ),
     ),
+}
+
+
+# What an experiment has recorded of its first seed: its name, the key, and
+# what the key holds.
+RECORDED = {
+    ("sparsity.zeros", "accuracy"): lambda: accuracies("06 unpenalised", 1),
+    ("dying.causes", "gentle"): lambda: dead("12 gentle", 1),
 }
 
 
@@ -512,3 +528,10 @@ def test_a_plain_loop_finds_what_a_chapter_prints(chapter):
     cell, row, columns, numbers = PRINTED[chapter]
     for column, expected in zip(columns, numbers(), strict=True):
         shows(stored(chapter, cell, row, column), expected)
+
+
+@pytest.mark.parametrize(("name", "key"), RECORDED)
+def test_a_plain_loop_finds_what_is_recorded(name, key):
+    (expected,) = RECORDED[name, key]()
+    first = record.found()[name].record()[key][0]
+    np.testing.assert_allclose(first, expected, rtol=1e-5)
