@@ -79,6 +79,16 @@ def test_gate_multiplies_the_hidden_units():
     torch.testing.assert_close(gated(x), gated.out(gate * value))
 
 
+def test_a_bilinear_layer_multiplies_two_linear_ones():
+    part, x = models.FEED_FORWARD["bilinear"](), torch.randn(4, 8)
+    first, second = part.gate[0].weight, part.value.weight
+    torch.testing.assert_close(
+        part(x), part.out((x @ first.T) * (x @ second.T))
+    )
+    # Twice the input, four times the output; a negative one is the same.
+    torch.testing.assert_close(part(-2 * x), 4 * part(x))
+
+
 def test_rows_of_the_image_are_the_tokens():
     model, x = models.Transformer("ReLU"), torch.randn(2, 64)
     embedded = model.embedded(x)
