@@ -1,8 +1,9 @@
 """Sigmoid, tanh and ReLU: who learns sooner, and who ends up better.
 
 All start as PyTorch's layers do, or from a start made for each. "identity"
-is a network without activation, the control. Each has three rates around its
-best, and the arrays are (S, 3) where nothing else is said. Accuracies are
+is a network without activation, the control. Each has its best rate, found in
+a trial with the same seeds, and perhaps others beside it; the arrays are
+(S, R) where nothing else is said. Accuracies are
 test accuracies in percent. An "own start" has weights of variance 16/n for
 sigmoid, 2/n (He) for ReLU and Xavier's for the others.
 """
@@ -62,34 +63,38 @@ def compete(dataset, rates, starts, quick, **options):
     return found
 
 
-@records.experiment(seeds=60)
+@records.experiment(seeds=60, tolerance=3)
 def pytorch_start(seeds):
     """Train three hidden layers of 16 on digits, from PyTorch's start.
 
     The quick start is 10 epochs, the end 60; for the arrays see `compete`.
+    "relu, to 90 %" has one rate more, 1/2, which is the fastest to there and
+    too harsh for sixty epochs.
     """
     rates = {
-        "sigmoid": (2.0, 4.0, 8.0),
-        "tanh": (0.25, 0.5, 1.0),
-        "relu": (0.125, 0.25, 0.5),
-        "identity": (0.03, 0.1, 0.2),
+        "sigmoid": (2.0, 4.0),
+        "tanh": (0.5, 1.0),
+        "relu": (0.125, 0.25),
+        "identity": 0.1,
     }
-    return compete(
-        data.digits(), rates, {}, 10, widths=(16,) * 3, epochs=60, seeds=seeds
-    )
+    options = {"widths": (16,) * 3, "seeds": seeds}
+    found = compete(data.digits(), rates, {}, 10, epochs=60, **options)
+    harsh = compete(data.digits(), {"relu": 0.5}, {}, 15, epochs=15, **options)
+    both = found["relu, to 90 %"], harsh["relu, to 90 %"]
+    return found | {"relu, to 90 %": np.hstack(both)}
 
 
-@records.experiment(seeds=120)
+@records.experiment(seeds=120, tolerance=3)
 def own_start(seeds):
     """Train three hidden layers of 16 on digits, each from its own start.
 
     The quick start is 10 epochs, the end 60; for the arrays see `compete`.
     """
     rates = {
-        "sigmoid": (1.0, 2.0, 4.0),
-        "tanh": (0.25, 0.5, 1.0),
-        "relu": (0.125, 0.25, 0.5),
-        "identity": (0.03, 0.1, 0.2),
+        "sigmoid": (2.0, 4.0),
+        "tanh": 0.5,
+        "relu": 0.25,
+        "identity": 0.1,
     }
     return compete(
         data.digits(),
@@ -102,7 +107,7 @@ def own_start(seeds):
     )
 
 
-@records.experiment(seeds=120)
+@records.experiment(seeds=120, tolerance=3)
 def one_layer(seeds):
     """Train one hidden layer of 16 on digits, from PyTorch's start.
 
@@ -110,8 +115,8 @@ def one_layer(seeds):
     """
     rates = {
         "sigmoid": (0.5, 1.0, 2.0),
-        "tanh": (0.25, 0.5, 1.0),
-        "relu": (0.125, 0.25, 0.5),
+        "tanh": (0.25, 0.5),
+        "relu": (0.25, 0.5),
         "identity": (0.1, 0.3, 1.0),
     }
     return compete(
@@ -119,7 +124,7 @@ def one_layer(seeds):
     )
 
 
-@records.experiment(seeds=12)
+@records.experiment(seeds=36, tolerance=3)
 def wide(seeds):
     """Train three hidden layers of 128 on digits, each from its own start.
 
@@ -127,29 +132,22 @@ def wide(seeds):
     see `compete`. "sigmoid, PyTorch's" is sigmoid's accuracy from PyTorch's
     start after 10 epochs.
     """
-    rates = {
-        "sigmoid": (0.25, 0.5, 1.0),
-        "tanh": (0.1, 0.25, 0.5),
-        "relu": (0.1, 0.25, 0.5),
-        "identity": (0.01, 0.03, 0.1),
-    }
+    rates = {"sigmoid": 1.0, "tanh": 0.25, "relu": 0.25, "identity": 0.03}
     options = {"widths": (128,) * 3, "epochs": 10, "seeds": seeds}
     found = compete(data.digits(), rates, OWN_STARTS, 10, **options)
-    small = {"sigmoid": (2.0, 4.0, 8.0)}
-    other = compete(data.digits(), small, {}, 10, **options)
+    other = compete(data.digits(), {"sigmoid": 2.0}, {}, 10, **options)
     return found | {"sigmoid, PyTorch's": other["sigmoid, end"]}
 
 
-@records.experiment(seeds=5)
+@records.experiment(seeds=4, tolerance=3)
 def very_wide(seeds):
     """Train three hidden layers of 512 on digits, each from its own start.
 
-    Five epochs, at one rate each; the arrays are (S, 1), see `compete`.
+    Five epochs; for the arrays see `compete`.
     """
-    rates = {"sigmoid": 0.25, "tanh": 0.1, "relu": 0.1}
     return compete(
         data.digits(),
-        rates,
+        {"tanh": 0.1, "relu": 0.1},
         OWN_STARTS,
         5,
         widths=(512,) * 3,
@@ -158,7 +156,7 @@ def very_wide(seeds):
     )
 
 
-@records.experiment(seeds=20)
+@records.experiment(seeds=20, tolerance=3)
 def signals(seeds):
     """Train three hidden layers of 32 on MNIST-1D, each from its own start.
 
@@ -166,15 +164,14 @@ def signals(seeds):
     sigmoid's accuracy from PyTorch's start after 20.
     """
     rates = {
-        "sigmoid": (0.5, 1.0, 2.0),
-        "tanh": (0.05, 0.1, 0.2),
-        "relu": (0.05, 0.1, 0.2),
-        "identity": (0.01, 0.03, 0.1),
+        "sigmoid": 1.0,
+        "tanh": (0.1, 0.2),
+        "relu": (0.1, 0.2),
+        "identity": 0.03,
     }
     options = {"widths": (32,) * 3, "epochs": 20, "seeds": seeds}
     found = compete(data.mnist1d(), rates, OWN_STARTS, 10, **options)
-    small = {"sigmoid": (2.0, 4.0, 8.0)}
-    other = compete(data.mnist1d(), small, {}, 10, **options)
+    other = compete(data.mnist1d(), {"sigmoid": 4.0}, {}, 10, **options)
     found["sigmoid, PyTorch's"] = other["sigmoid, end"]
     # Nobody reads 90 % of the signals.
     return {k: v for k, v in found.items() if " to " not in k}

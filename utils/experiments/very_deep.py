@@ -41,49 +41,50 @@ def accuracies(dataset, contenders, **options):
     }
 
 
-@records.experiment(seeds=40)
+@records.experiment(seeds=40, tolerance=5)
 def thirty_layers(seeds):
     """Train thirty hidden layers of 32 on digits for five epochs.
 
     ReLU has He's start, tanh and "identity" have Xavier's; the accuracies are
-    (S, 3), for three rates each.
+    (S, 1), at the best of three rates, found in a trial with the same seeds.
     """
     contenders = {
-        "relu": ("relu", "he", (0.015, 0.03, 0.06)),
-        "tanh": ("tanh", "xavier", (0.015, 0.03, 0.06)),
-        "identity": ("identity", "xavier", (0.005, 0.01, 0.02)),
+        "relu": ("relu", "he", 0.03),
+        "tanh": ("tanh", "xavier", 0.03),
+        "identity": ("identity", "xavier", 0.01),
     }
     return accuracies(
         data.digits(), contenders, widths=(32,) * 30, epochs=5, seeds=seeds
     )
 
 
-@records.experiment(seeds=40)
+@records.experiment(seeds=40, tolerance=5)
 def ten_layers(seeds):
     """Train ten hidden layers of 32 on digits for five epochs.
 
-    The accuracies are (S, R): for R = 3 rates around the best, and for one
-    rate where all fail. "3 layers" is ReLU with He's start and three layers.
+    The accuracies are (S, R), at the best rate, found in a trial with the
+    same seeds, and at others beside it. "3 layers" is ReLU with He's start
+    and three layers.
     """
     contenders = {
         "relu, c = 1/3": ("relu", 1 / 3, (0.1, 1.0)),
-        "relu, c = 1": ("relu", 1.0, (0.03, 0.1, 0.3)),
-        "relu, c = 2": ("relu", 2.0, (0.05, 0.1, 0.2)),
-        "tanh, c = 1/3": ("tanh", 1 / 3, (0.15, 0.3, 0.6)),
-        "tanh, c = 1": ("tanh", 1.0, (0.05, 0.1, 0.2)),
-        "sigmoid, c = 40": ("sigmoid", 40.0, (0.15, 0.3, 0.6)),
-        "sigmoid, c = 103": ("sigmoid", 103.0, (0.1, 0.2, 0.4)),
-        "identity, c = 1": ("identity", 1.0, (0.01, 0.03, 0.1)),
+        "relu, c = 1": ("relu", 1.0, 0.1),
+        "relu, c = 2": ("relu", 2.0, (0.05, 0.1)),
+        "tanh, c = 1/3": ("tanh", 1 / 3, (0.15, 0.3)),
+        "tanh, c = 1": ("tanh", 1.0, (0.05, 0.1)),
+        "sigmoid, c = 40": ("sigmoid", 40.0, (0.15, 0.3)),
+        "sigmoid, c = 103": ("sigmoid", 103.0, (0.1, 0.2)),
+        "identity, c = 1": ("identity", 1.0, 0.03),
     }
     options = {"epochs": 5, "seeds": seeds}
     found = accuracies(data.digits(), contenders, widths=(32,) * 10, **options)
-    shallow = {"3 layers": ("relu", 2.0, (0.2, 0.4, 0.8))}
+    shallow = {"3 layers": ("relu", 2.0, (0.1, 0.2))}
     return found | accuracies(
         data.digits(), shallow, widths=(32,) * 3, **options
     )
 
 
-@records.experiment(seeds=40)
+@records.experiment(seeds=40, tolerance=5)
 def ten_layers_end(seeds):
     """Train ten hidden layers of 32 on digits for thirty epochs.
 
@@ -105,30 +106,31 @@ def ten_layers_end(seeds):
     )
 
 
-@records.experiment(seeds=6)
+@records.experiment(seeds=12, tolerance=5)
 def wide_layers(seeds):
     """Train ten hidden layers of 128 on digits for five epochs.
 
-    The accuracies are (S, R), for the rates of `ten_layers` or half of them.
+    The accuracies are (S, 1), at the best of two rates, found in a trial.
     """
     contenders = {
         "relu, c = 1/3": ("relu", 1 / 3, 0.1),
-        "relu, c = 2": ("relu", 2.0, (0.05, 0.1)),
-        "tanh, c = 1/3": ("tanh", 1 / 3, (0.15, 0.3)),
-        "tanh, c = 1": ("tanh", 1.0, (0.05, 0.1)),
-        "sigmoid, c = 40": ("sigmoid", 40.0, (0.1, 0.3)),
+        "relu, c = 2": ("relu", 2.0, 0.1),
+        "tanh, c = 1/3": ("tanh", 1 / 3, 0.15),
+        "tanh, c = 1": ("tanh", 1.0, 0.1),
+        "sigmoid, c = 40": ("sigmoid", 40.0, 0.1),
+        "identity, c = 1": ("identity", 1.0, 0.03),
     }
     options = {"epochs": 5, "seeds": seeds}
     found = accuracies(
         data.digits(), contenders, widths=(128,) * 10, **options
     )
-    shallow = {"3 layers": ("relu", 2.0, (0.1, 0.2, 0.4))}
+    shallow = {"3 layers": ("relu", 2.0, 0.2)}
     return found | accuracies(
         data.digits(), shallow, widths=(128,) * 3, **options
     )
 
 
-@records.experiment(seeds=16)
+@records.experiment(seeds=16, tolerance=5)
 def signals(seeds):
     """Train ten hidden layers of 32 on MNIST-1D for five epochs.
 
@@ -136,17 +138,17 @@ def signals(seeds):
     """
     contenders = {
         "relu, c = 1/3": ("relu", 1 / 3, 0.1),
-        "relu, c = 2": ("relu", 2.0, (0.06, 0.12, 0.24)),
-        "tanh, c = 1/3": ("tanh", 1 / 3, (0.15, 0.3)),
-        "tanh, c = 1": ("tanh", 1.0, (0.06, 0.12, 0.24)),
-        "sigmoid, c = 40": ("sigmoid", 40.0, (0.1, 0.3)),
-        "identity, c = 1": ("identity", 1.0, (0.01, 0.03)),
+        "relu, c = 2": ("relu", 2.0, (0.06, 0.12)),
+        "tanh, c = 1/3": ("tanh", 1 / 3, 0.15),
+        "tanh, c = 1": ("tanh", 1.0, (0.06, 0.12)),
+        "sigmoid, c = 40": ("sigmoid", 40.0, 0.3),
+        "identity, c = 1": ("identity", 1.0, 0.03),
     }
     options = {"epochs": 5, "seeds": seeds}
     found = accuracies(
         data.mnist1d(), contenders, widths=(32,) * 10, **options
     )
-    shallow = {"3 layers": ("relu", 2.0, (0.1, 0.2, 0.4))}
+    shallow = {"3 layers": ("relu", 2.0, 0.2)}
     return found | accuracies(
         data.mnist1d(), shallow, widths=(32,) * 3, **options
     )
