@@ -40,19 +40,12 @@ def found():
 def main(names):
     """Record the experiments of these names, or all that are not current."""
     known = found()
-    chosen = [
-        name
-        for name in known
-        if {name, name.partition(".")[0]} & set(names)
-        or not names
-        and not known[name].is_current()
-    ]
-    unknown = [
-        name
-        for name in names
-        if not any(name in (k, k.partition(".")[0]) for k in known)
-    ]
-    if unknown:
+    if names:
+        chosen = [k for k in known if {k, k.partition(".")[0]} & set(names)]
+    else:
+        chosen = [k for k in known if not known[k].is_current()]
+    there = {*known, *(k.partition(".")[0] for k in known)}
+    if unknown := [name for name in names if name not in there]:
         sys.exit(
             f"There is no experiment {', '.join(unknown)}; there are: "
             f"{', '.join(known)}"

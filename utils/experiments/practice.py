@@ -59,16 +59,8 @@ def _ends(result, epochs):
 def convolutions(seeds):
     """Train `models.cnn` with ReLU, GELU and none for eight epochs.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        For each of `MODULES` the test accuracy in percent, (S,), at the rate
-        that chapter 10 found on held-back images: 0.02, for GELU 0.04.
+    For each of `MODULES` the test accuracy in percent, (S,), at the rate
+    that chapter 10 found on held-back images: 0.02, for GELU 0.04.
     """
     return {
         name: _percent(
@@ -89,17 +81,9 @@ def convolutions(seeds):
 def convolutions_longer(seeds):
     """Train the same for six times as long.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        For each of `MODULES`, the mean test accuracy in percent over three
-        epochs that end with the epochs 3, 8, 16, 24 and 48, (S, 5), at the
-        rate 0.01, which of 0.005 to 0.04 is the best at the end for each.
+    For each of `MODULES`, the mean test accuracy in percent over three
+    epochs that end with the epochs 3, 8, 16, 24 and 48, (S, 5), at the
+    rate 0.01, which of 0.005 to 0.04 is the best at the end for each.
     """
     return {
         name: _ends(
@@ -120,16 +104,8 @@ def convolutions_longer(seeds):
 def blocks(seeds):
     """Train a transformer block with each kind of feed-forward layer.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        For each of `KINDS`, the test accuracy in percent after seven epochs
-        at the rate of chapter 10, 0.015, (S,).
+    For each of `KINDS`, the test accuracy in percent after seven epochs
+    at the rate of chapter 10, 0.015, (S,).
     """
     return {
         kind: _percent(
@@ -143,17 +119,9 @@ def blocks(seeds):
 def blocks_longer(seeds):
     """Train five of these kinds for six times as long.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        For each kind, the mean test accuracy in percent over three epochs
-        that end with the epochs 3, 7, 14, 28 and 42, (S, 5), at the rate
-        0.015. A third of it is level with it at the end.
+    For each kind, the mean test accuracy in percent over three epochs
+    that end with the epochs 3, 7, 14, 28 and 42, (S, 5), at the rate
+    0.015. A third of it is level with it at the end.
     """
     return {
         kind: _ends(
@@ -203,16 +171,8 @@ def arrived(network, x, y):
 def gradients(seeds):
     """Send a gradient back through twelve untrained transformer blocks.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        "ReLU", "GELU" and "none", `arrived` on 60 test images, (S,); "ReLU,
-        cut" and so on, without skip connections.
+    "ReLU", "GELU" and "none", `arrived` on 60 test images, (S,); "ReLU,
+    cut" and so on, without skip connections.
     """
     task, found = moved_digits(), {}
     few = task.x_test[:60], task.y_test[:60]
@@ -231,16 +191,8 @@ def gradients(seeds):
 def gradients_trained(seeds):
     """Send a gradient back through four blocks after training.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        "ReLU" and "GELU": `arrived` on 60 test images after seven epochs at
-        the rate 0.01, (S,); "ReLU, accuracy" and so on, in percent, (S,).
+    "ReLU" and "GELU": `arrived` on 60 test images after seven epochs at
+    the rate 0.01, (S,); "ReLU, accuracy" and so on, in percent, (S,).
     """
     task, found = moved_digits(), {}
     few = task.x_test[:60], task.y_test[:60]
@@ -351,17 +303,9 @@ def _heads(title, seeds):
 def heads(seeds):
     """Train a head of 32 units on the features of a frozen body.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        For each of `MODULES`, as the head's activation, the test accuracy on
-        the digits 5 to 9 in percent after 20 epochs on 20 images each, (S,).
-        The body has ReLU; the head's rate is the best of four.
+    For each of `MODULES`, as the head's activation, the test accuracy on
+    the digits 5 to 9 in percent after 20 epochs on 20 images each, (S,).
+    The body has ReLU; the head's rate is the best of four.
     """
     return _heads("digits", seeds)
 
@@ -370,15 +314,7 @@ def heads(seeds):
 def heads_signals(seeds):
     """Do the same on the classes 5 to 9 of MNIST-1D.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        As of `heads`.
+    As of `heads`.
     """
     return _heads("signals", seeds)
 
@@ -428,17 +364,9 @@ def fine_tuned(title, module, seeds, epochs):
 def tuning(seeds):
     """Fine-tune bodies with ReLU, GELU and none on few digits.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        For each of `MODULES`, such as "ReLU": "ReLU" and "ReLU, end", the
-        test accuracy in percent after 12 and 72 epochs at three rates,
-        (S, 3).
+    For each of `MODULES`, such as "ReLU": "ReLU" and "ReLU, end", the
+    test accuracy in percent after 12 and 72 epochs at three rates,
+    (S, 3).
     """
     found = {}
     for name, module in MODULES.items():
@@ -452,16 +380,8 @@ def tuning(seeds):
 def tuning_signals(seeds):
     """Fine-tune bodies with ReLU and GELU on few signals.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        "ReLU" and "GELU": the test accuracy in percent after 12 epochs at
-        three rates, (S, 3).
+    "ReLU" and "GELU": the test accuracy in percent after 12 epochs at
+    three rates, (S, 3).
     """
     return {
         name: 100
@@ -474,16 +394,8 @@ def tuning_signals(seeds):
 def zeros(seeds):
     """Count the zeros in the gradient before fine-tuning with ReLU.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        "1" and "20": the exact zeros in the gradient of minibatches of that
-        many images, in percent, the mean over 20 images, (S,).
+    "1" and "20": the exact zeros in the gradient of minibatches of that
+    many images, in percent, the mean over 20 images, (S,).
     """
     result = fine_tuned("digits", nn.ReLU, seeds, 0)
     new = classes(data.moved_digits(), 5, few=20)
@@ -515,19 +427,11 @@ SIGNAL_RATES = {"relu": 0.02, "gelu": 0.04, "elu": 0.04, "identity": 0.01}
 def signals(seeds):
     """Train `models.signal_cnn` on MNIST-1D with ReLU, GELU, ELU and none.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        For each function, such as "relu": "relu", the test accuracy in
-        percent after eight epochs, (S,), and "relu, epochs", those to 60 %,
-        inf if twelve were not enough. "relu, end" and "gelu, end", the mean of
-        the epochs 22 to 24. "gelu, negative", the outputs below 0 at the
-        end in percent, (S,).
+    For each function, such as "relu": "relu", the test accuracy in
+    percent after eight epochs, (S,), and "relu, epochs", those to 60 %,
+    inf if twelve were not enough. "relu, end" and "gelu, end", the mean of
+    the epochs 22 to 24. "gelu, negative", the outputs below 0 at the
+    end in percent, (S,).
     """
     found, task = {}, data.mnist1d()
     for name, rate in SIGNAL_RATES.items():

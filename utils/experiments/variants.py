@@ -26,16 +26,8 @@ SCALES = {"relu": "he", "elu": 1.5, "identity": "lecun"}
 def slopes(seeds):
     """Which slopes PReLU learns, in three layers of 32 from He's start.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        "digits", "spirals" and "signals" (MNIST-1D), the slopes by layer
-        after 10, 40 and 10 epochs, (S, 3).
+    "digits", "spirals" and "signals" (MNIST-1D), the slopes by layer
+    after 10, 40 and 10 epochs, (S, 3).
     """
     found = {
         title: networks.train(
@@ -82,17 +74,9 @@ def _race(dataset, seeds, names, rates, start, epochs, goal):
 def race(seeds):
     """How many epochs to 90 % on digits, with another mean or slope.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The epochs at the rates 1/8, 1/4, 1/2 and 1, (S, 4); inf where eight
-        were not enough. Names such as "elu, own" say the function and the
-        start: PyTorch's ("default") or one made for the slopes ("own").
+    The epochs at the rates 1/8, 1/4, 1/2 and 1, (S, 4); inf where eight
+    were not enough. Names such as "elu, own" say the function and the
+    start: PyTorch's ("default") or one made for the slopes ("own").
     """
     rates = [1 / 8, 1 / 4, 1 / 2, 1]
     plain = "relu", "elu", "identity"
@@ -108,16 +92,8 @@ def race(seeds):
 def spirals(seeds):
     """How many epochs ReLU and ELU need to 90 % on the spirals.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The epochs at the rates 1/4 and 1/2, (S, 2), named as in `race`; inf
-        where 80 from PyTorch's start, or 30 from the own, were not enough.
+    The epochs at the rates 1/4 and 1/2, (S, 2), named as in `race`; inf
+    where 80 from PyTorch's start, or 30 from the own, were not enough.
     """
     found = {}
     for start, epochs in (("default", 80), ("own", 30)):
@@ -148,17 +124,9 @@ DEEP = {
 def sixteen(seeds):
     """Sixteen layers of 32 on digits, with and without batch normalisation.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Test accuracy in percent after three and six epochs, (S, 2), for each
-        of `DEEP`, at the rate that is best after six. Training magnifies
-        rounding errors: another processor gives other points.
+    Test accuracy in percent after three and six epochs, (S, 2), for each
+    of `DEEP`, at the rate that is best after six. Training magnifies
+    rounding errors: another processor gives other points.
     """
     return {
         name: 100 * _deep(name, seeds, 6).test_accuracy[[3, 6], :, 0].T
@@ -170,16 +138,8 @@ def sixteen(seeds):
 def sixteen_longer(seeds):
     """Train the same sixteen layers for six times the epochs.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The mean test accuracy in percent of the epochs 34 to 36, (S,), at
-        the rate of three that is best after 36, for four of `DEEP`.
+    The mean test accuracy in percent of the epochs 34 to 36, (S,), at
+    the rate of three that is best after 36, for four of `DEEP`.
     """
     names = "selu", "selu, batch norm", "relu, batch norm", "identity"
     return {
@@ -208,16 +168,8 @@ def _deep(name, seeds, epochs):
 def fifty(seeds):
     """How far fifty untrained SELU layers move the mean square.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        "lecun" and "he": the factor, up or down, between the mean squares of
-        the pre-activations in layers 50 and 1, (S,). Width 64, no biases.
+    "lecun" and "he": the factor, up or down, between the mean squares of
+    the pre-activations in layers 50 and 1, (S,). Width 64, no biases.
     """
     found = {}
     for start, c in (("lecun", 1.0), ("he", 2.0)):
@@ -262,16 +214,8 @@ def mean_share(result, x):
 def means(seeds):
     """Whose mean activation is nearer zero after five epochs on digits.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        "relu" and "elu", three layers of 16 from PyTorch's start at the rate
-        1/2: `mean_share` on the test images, (S,).
+    "relu" and "elu", three layers of 16 from PyTorch's start at the rate
+    1/2: `mean_share` on the test images, (S,).
     """
     digits = data.digits()
     return {
@@ -294,19 +238,11 @@ def means(seeds):
 def dense(seeds):
     """Train ReLU, GELU and none on digits, three layers of 32.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        For each function, such as "gelu": "gelu, quick" and "gelu, end", the
-        test accuracy in percent after ten epochs and the mean of the epochs
-        58 to 60, from PyTorch's start, (S,), at the rate 0.24, which suits
-        both (chapter 6), and 0.1 without activation. "gelu, negative", the
-        outputs below 0 after 60 epochs in percent, (S,).
+    For each function, such as "gelu": "gelu, quick" and "gelu, end", the
+    test accuracy in percent after ten epochs and the mean of the epochs
+    58 to 60, from PyTorch's start, (S,), at the rate 0.24, which suits
+    both (chapter 6), and 0.1 without activation. "gelu, negative", the
+    outputs below 0 after 60 epochs in percent, (S,).
     """
     found, dataset = {}, data.digits()
     for name, rate in (("relu", 0.24), ("gelu", 0.24), ("identity", 0.1)):
@@ -381,19 +317,11 @@ def _signals(width, seeds, epochs):
 def signals(seeds):
     """Compare ReLU, ELU, GELU and none on MNIST-1D, three layers of 32.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        For each function, such as "relu": "relu, quick" and "relu, end", the
-        mean test accuracy in percent of the epochs 6 to 8 and 46 to 48, (S,);
-        "relu, epochs", those to 50 %, (S,), inf if 48 were not enough;
-        "relu, mean", `mean_share` at the end, (S,); "relu, negative", the
-        outputs below 0 at the end in percent, (S,).
+    For each function, such as "relu": "relu, quick" and "relu, end", the
+    mean test accuracy in percent of the epochs 6 to 8 and 46 to 48, (S,);
+    "relu, epochs", those to 50 %, (S,), inf if 48 were not enough;
+    "relu, mean", `mean_share` at the end, (S,); "relu, negative", the
+    outputs below 0 at the end in percent, (S,).
     """
     found, x = {}, data.mnist1d().x_test
     for name, result in _signals(32, seeds, 48).items():
@@ -420,17 +348,9 @@ def _wide(width, seeds, epochs):
 def signals_128(seeds):
     """Do the same with three layers of 128, for 16 epochs.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        For each function, such as "relu": "relu", the mean test accuracy in
-        percent of the last three epochs, and "relu, epochs", those to 55 %,
-        (S,).
+    For each function, such as "relu": "relu", the mean test accuracy in
+    percent of the last three epochs, and "relu, epochs", those to 55 %,
+    (S,).
     """
     return _wide(128, seeds, 16)
 
@@ -439,15 +359,7 @@ def signals_128(seeds):
 def signals_512(seeds):
     """Do the same with three layers of 512, for 6 epochs and few seeds.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        As of `signals_128`.
+    As of `signals_128`.
     """
     return _wide(512, seeds, 6)
 
@@ -561,17 +473,9 @@ def contest(name, title, seeds, **start):
 def family(seeds):
     """Let fifteen functions compete on digits and spirals.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Under names such as "digits, relu" what `contest` returns, (S, 2, 3):
-        validation and test accuracy in percent at three rates. "digits, relu
-        again" is ReLU with 60 other seeds.
+    Under names such as "digits, relu" what `contest` returns, (S, 2, 3):
+    validation and test accuracy in percent at three rates. "digits, relu
+    again" is ReLU with 60 other seeds.
     """
     found = {}
     for title in sets():
@@ -589,15 +493,7 @@ def family(seeds):
 def family_plain(seeds):
     """Let the leaders, ReLU and none compete from PyTorch's start.
 
-    Parameters
-    ----------
-    seeds : sequence of int
-        The S seeds.
-
-    Returns
-    -------
-    dict of str to ndarray
-        As of `family`.
+    As of `family`.
     """
     names = {
         "digits": ("relu", "selu", "elu", "prelu", "identity"),
