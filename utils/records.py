@@ -52,6 +52,58 @@ class Record(NamedTuple):
         """Return the values of this name, (S, ...)."""
         return arguments.choice("name", name, self.values)
 
+    def at_best(self, name):
+        """Return what all seeds have at the rate with the highest mean.
+
+        Parameters
+        ----------
+        name : str
+            The name of values (S, R), such as accuracies at R learning rates,
+            or (S,), at one.
+
+        Returns
+        -------
+        ndarray
+            Their column with the highest mean, (S,).
+
+        Raises
+        ------
+        ValueError
+            If there is no such name, or its values have more axes.
+        """
+        return self._column(name, np.argmax)
+
+    def at_fastest(self, name):
+        """Return what all seeds have at the rate with the lowest mean.
+
+        Parameters
+        ----------
+        name : str
+            The name of values (S, R), such as epochs to a goal at R learning
+            rates, or (S,), at one.
+
+        Returns
+        -------
+        ndarray
+            Their column with the lowest mean, (S,).
+
+        Raises
+        ------
+        ValueError
+            If there is no such name, or its values have more axes.
+        """
+        return self._column(name, np.argmin)
+
+    def _column(self, name, choose):
+        values = self[name]
+        if values.ndim > 2:
+            raise ValueError(
+                f"{name!r} must have a column for each rate, (S, R), got the "
+                f'shape {values.shape}; take record["{name}"]'
+            )
+        columns = values.reshape(len(values), -1)
+        return columns[:, choose(columns.mean(axis=0))]
+
 
 class Experiment:
     """A function of seeds whose numbers are recorded.

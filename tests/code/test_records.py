@@ -42,6 +42,19 @@ def test_a_record_is_read_as_it_was_run(doubled):
     assert ", cores: " in read.made_with["machine"]
 
 
+def test_a_column_is_chosen_by_its_mean():
+    values = np.array([[1.0, 8.0, 4.0], [2.0, 0.0, 5.0]])
+    found = {"epochs": values, "one": values[:, 0], "deep": values[..., None]}
+    record = records.Record(found, (0, 1), "", {}, 0)
+    assert record.at_best("epochs").tolist() == [4, 5]
+    assert record.at_fastest("epochs").tolist() == [1, 2]
+    assert record.at_best("one").tolist() == [1, 2]
+    with pytest.raises(
+        ValueError, match=r'\(2, 3, 1\); take record\["deep"\]'
+    ):
+        record.at_best("deep")
+
+
 def test_numbers_are_kept_with_six_digits(doubled):
     doubled.function = lambda seeds: {"third": [s + 1 / 3 for s in seeds]}
     doubled.run()
