@@ -21,7 +21,7 @@ import numpy as np
 from . import arguments, timing
 
 FOLDER = Path(__file__).parents[1] / "chapters" / "records"
-PACKAGES = "numpy", "scipy", "torch", "mnist1d"
+PACKAGES = "numpy", "scipy", "scikit-learn", "torch", "mnist1d"
 
 
 class Record(NamedTuple):
@@ -353,10 +353,8 @@ def _bare(source):
     return "".join("".join(lines).split())
 
 
-@np.vectorize
-def _rounded(value):
-    """Return the number with six digits, which is how it is stored."""
-    return float(f"{value:.6g}")
+# What is stored of a number: six digits.
+_rounded = np.vectorize(lambda value: float(f"{value:.6g}"), otypes=[float])
 
 
 def _lines(values):
