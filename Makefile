@@ -22,12 +22,13 @@ export OMP_NUM_THREADS
 # machines have four on two.
 workers := -n logical --maxprocesses 4
 
-.PHONY: help book test serve execute record measure benchmark mutations links lock \
-    clean browser
+.PHONY: help book test weekly serve execute record measure benchmark mutations \
+    links lock clean browser
 
 help:
 	@echo 'make book       build the book into _build/html, every cell run anew'
 	@echo 'make test       everything CI runs: lint, tests, notebooks, book, browser'
+	@echo 'make weekly     what is slow and rarely fails, on what make test leaves'
 	@echo 'make serve      show the built book on http://127.0.0.1:$(PORT) (PORT=...)'
 	@echo 'make execute    run and store the notebooks again (FILES=chapters/...)'
 	@echo 'make record     run the long experiments whose code changed; store them'
@@ -40,7 +41,8 @@ help:
 
 # $(call environment,PYTHON,FOLDER,LOCK): all that the lock names, compared by
 # hash; then PyTorch without CUDA, from its own index, and utils in place. Where
-# books are published, nothing else will do.
+# books are published, nothing else will do. Last the packages with trained
+# networks; one of them has to be built, and is old: see CONTRIBUTING.md.
 # Debian's Python may come without ensurepip; then its pip brings pip.
 define environment
 @$(1) -m venv --clear $(2) >/dev/null || { \
@@ -53,11 +55,13 @@ $(2)/bin/python -m pip install --quiet -r $(3)
     echo "NOT PYTORCH'S BUILD WITHOUT CUDA, but the one that pip finds here"; \
     test -z "$$GITHUB_ACTIONS" && \
     $(2)/bin/python -m pip install --quiet $(torch); }
+PYTHONPATH="$$PWD/tools/old_setup" $(2)/bin/python -m pip install --quiet $(wild)
 endef
 torch := --no-build-isolation -c requirements.txt -e . torch
 from_pytorch := --no-deps --index-url https://download.pytorch.org/whl/cpu
+wild := --no-deps --no-build-isolation --use-pep517 -r requirements-wild.txt
 
-$(ready): requirements.lock requirements.txt
+$(ready): requirements.lock requirements.txt requirements-wild.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo 'The book needs Python 3.11 or newer, and $(PYTHON) is not:'; \
 	    $(PYTHON) --version; \
@@ -108,6 +112,10 @@ test: $(ready) $(binder) browser
 	    --nbval-kernel-name binder --recorded _build/recorded
 	@echo; echo '== The built book and JupyterLab, in a browser =='
 	$(py) -m pytest tests/book tests/lab $(workers) --dist loadgroup
+
+# On the built book and in the environments that `make test` leaves.
+weekly: $(ready) $(binder) browser
+	$(py) -m pytest tests -m weekly $(workers) --dist loadgroup
 
 serve: $(ready)
 	@test -f _build/html/index.html || { \

@@ -6,7 +6,7 @@ still to come, or that moved, to the next one.
 
 import re
 
-CHAPTER = re.compile(r"chapters/(\d\d)_\w+")
+CHAPTER = re.compile(r"chapters/(\d\d)_(?!in_depth)\w+")
 
 
 def setup(app):
@@ -19,7 +19,7 @@ def setup(app):
 def chapter(docname):
     """Return the number of a chapter, or None for another page.
 
-    >>> chapter("chapters/07_dying_relu"), chapter("chapters/faq")
+    >>> chapter("chapters/07_dying_relu"), chapter("chapters/07_in_depth")
     (7, None)
     """
     found = CHAPTER.fullmatch(docname)

@@ -96,7 +96,7 @@ def keep_one_module(app, pagename, templatename, context, doctree):
     """Leave the module of the labs on a page where it comes first."""
     first, *others = context.get("body", "").split(lab.SCRIPT)
     if others:
-        context["body"] = first + lab.SCRIPT + "".join(others)
+        context["body"] = first + lab.SCRIPT + lab.AGAIN.join(others)
 
 
 def write_digits(app, exception):

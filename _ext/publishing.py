@@ -17,9 +17,11 @@ from pathlib import Path
 
 import clone
 import nbformat
+import way
 from docutils import nodes
 
 ZIP = "relu-book.zip"
+TO_ZIP = re.compile(rb'<a href="\.\./relu-book\.zip">(.*?)</a>')
 LONGEST = 160
 BEFORE_QUESTION = {
     "exercises": "Exercises with feedback: ",
@@ -175,11 +177,7 @@ def describe(app, pagename, doctree):
     if "description" in app.env.metadata[pagename]:
         return app.env.metadata[pagename]["description"]
     landing = Path(app.env.doc2path(app.config.root_doc)).read_text("utf-8")
-    questions = dict(
-        re.findall(
-            r"^\| \d+ \| \{doc\}`(\w+)` \| (.+?) \|", landing, re.MULTILINE
-        )
-    )
+    questions = way.questions(landing)
     *_, folder, name = pagename.split("/")
     if name in questions:
         return BEFORE_QUESTION.get(folder, "") + questions[name]
@@ -241,7 +239,10 @@ def write_sitemap(app, path):
 
 
 def pack(site):
-    """Write the site into one ZIP beside its pages, with one folder."""
+    """Write the site into one ZIP beside its pages, with one folder.
+
+    Unpacked, it has no ZIP beside it, and so no links to one.
+    """
     files = [
         path
         for path in sorted(site.rglob("*"))
@@ -249,4 +250,9 @@ def pack(site):
     ]
     with zipfile.ZipFile(site / ZIP, "w", zipfile.ZIP_DEFLATED) as book:
         for path in files:
-            book.write(path, Path("relu-book", path.relative_to(site)))
+            name = Path("relu-book", path.relative_to(site))
+            content = path.read_bytes()
+            if path.suffix == ".html":
+                content = TO_ZIP.sub(rb"\1", content)
+            info = zipfile.ZipInfo.from_file(path, name)
+            book.writestr(info, content, zipfile.ZIP_DEFLATED)

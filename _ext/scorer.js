@@ -1,10 +1,11 @@
 // Sphinx's own scores for the results of a search; and before all others
-// what has the query in its title, chapters before exercises.
+// what has the query in its title, chapters before what belongs to them.
 var Scorer = {
   score: ([name, title, , , score]) => {
     const query = new URLSearchParams(location.search).get("q");
     const named = title.toLowerCase().includes(query.toLowerCase().trim());
-    return score + 20 * named - 10 * /exercises|solutions/.test(name);
+    return score + 20 * named
+      - 15 * /exercises|solutions|in_depth/.test(name);
   },
   objNameMatch: 11,
   objPartialMatch: 6,

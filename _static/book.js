@@ -53,3 +53,67 @@
 // and stumble over an address that is no name of a heading.
 if (!document.querySelector(".bd-toc-nav"))
   document.body.removeAttribute("data-bs-spy");
+
+// Which pages were read, in this browser alone. A page counts when its summary
+// or its end was on the screen.
+(() => {
+  const KEY = "relu-read";
+  const load = () => {
+    try { return new Set(JSON.parse(localStorage.getItem(KEY))); }
+    catch { return new Set(); }
+  };
+  const base = new URL(
+    document.documentElement.dataset.content_root, location).href;
+  const links = document.querySelectorAll(
+    ".bd-sidebar-primary .bd-links a, .chapters a");
+  const strip = document.querySelector(".reading");
+  const page = strip?.dataset.page;
+  const box = strip?.querySelector("input");
+  let read = load();
+  const show = () => {
+    for (const link of links) {
+      const name = link.href.slice(base.length).replace(/\.html.*/, "");
+      const tick = link.querySelector(".read");
+      if (tick && !read.has(name)) tick.remove();
+      if (tick || !read.has(name)) continue;
+      const mark = document.createElement("span");
+      mark.className = "read";
+      mark.innerHTML = '<span class="visually-hidden"> (read)</span>';
+      link.append(mark);
+    }
+    if (!strip) return;
+    if (box) box.checked = read.has(page);
+    strip.querySelector("button").hidden = !read.size;
+    strip.hidden = !box && !read.size;
+  };
+  const set = change => {
+    // Another page may have been read meanwhile.
+    read = new Set([...read, ...load()]);
+    change();
+    // A browser may have no room, or refuse.
+    try { localStorage.setItem(KEY, JSON.stringify([...read])); } catch {}
+    show();
+  };
+  addEventListener("storage", () => { read = load(); show(); });
+  // A browser that goes back to a page may show its boxes as they were.
+  addEventListener("pageshow", event => {
+    if (event.persisted) read = load();
+    show();
+  });
+  strip?.querySelector("button").addEventListener("click", () => {
+    set(() => read.clear());
+    (box ?? document.querySelector(".chapters a")).focus();
+  });
+  show();
+  if (!box) return;
+  box.addEventListener("change", () => set(
+    () => read[box.checked ? "add" : "delete"](page)));
+  const seen = new IntersectionObserver(entries => {
+    if (!entries.some(entry => entry.isIntersecting)) return;
+    seen.disconnect();
+    set(() => read.add(page));
+  });
+  seen.observe(strip);
+  const summary = document.querySelector("#summary > h2");
+  if (summary) seen.observe(summary);
+})();

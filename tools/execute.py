@@ -21,7 +21,7 @@ from nbclient.exceptions import (
 )
 
 from classroom.handout import exercise
-from tools.notebooks import chapters, dumps, normalise, read, solutions
+from tools.notebooks import dumps, normalise, pages, read, solutions
 from tools.paths import CHAPTERS, EXERCISES, ROOT, SOLUTIONS
 
 # The picture of README and landing page: a cell's output, and its copies.
@@ -30,6 +30,9 @@ COVER_COPIES = {
     "image/png": ROOT / "_static" / "cover.png",
     "image/svg+xml": ROOT / "_static" / "cover.svg",
 }
+# The ledger of the claims: a cell that prints it, and the file that pages read.
+LEDGER = ("12_in_depth", "ledger-data")
+LEDGER_COPY = CHAPTERS / "records" / "ledger.json"
 FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 
 
@@ -87,9 +90,18 @@ def cover(nb, kind):
     return pictures[0].encode()
 
 
+def ledger(nb):
+    """Return the ledger as text, from the notebook that prints it."""
+    cell = next(cell for cell in nb.cells if cell.id == LEDGER[1])
+    return "".join(output.text for output in cell.outputs)
+
+
 def store(paths):
-    """Run the notebooks and write them, with what is made from them."""
-    for path in paths:
+    """Run the notebooks and write them, with what is made from them.
+
+    The ledger is made first, since a chapter reads it.
+    """
+    for path in sorted(paths, key=lambda path: path.stem != LEDGER[0]):
         start = time.perf_counter()
         ran = run(path)
         nb = normalise(ran)
@@ -97,6 +109,8 @@ def store(paths):
         if path.stem == COVER[0] and path.parent == CHAPTERS:
             for kind, copy in COVER_COPIES.items():
                 copy.write_bytes(cover(ran, kind))
+        if path.stem == LEDGER[0] and path.parent == CHAPTERS:
+            LEDGER_COPY.write_text(ledger(nb), encoding="utf-8")
         if path.parent == SOLUTIONS:
             made = dumps(exercise(nb))
             (EXERCISES / path.name).write_text(made, encoding="utf-8")
@@ -107,7 +121,7 @@ def main(arguments):
     """Store the notebooks that are named, or all."""
     paths = [Path(file).resolve() for file in arguments]
     try:
-        store(paths or chapters() + solutions())
+        store(paths or pages() + solutions())
     except ExecutionError as error:
         raise SystemExit(str(error)) from None
 

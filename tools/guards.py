@@ -134,13 +134,13 @@ MATH = re.compile(r"(\$\$.*?\$\$|\$[^$\n]+\$)", re.DOTALL)
 LABELS = re.compile(
     r"""
     ^(?:\#+\ |\ *)\d+\.\s    # the number of a section, or in a list
-    | \b(?:[Cc]laim|[Cc]hapter|[Ee]xercise|Solution)s?\ \d+(?:(?:,|\ and|\ to)\ \d+)*
+    | \b(?:[Cc]laim|[Cc]hapter|[Ee]xercise|Solution|[Ii]n\ depth)s?\ \d+(?:(?:,|\ and|\ to)\ \d+)*
     """,
     re.MULTILINE | re.VERBOSE,
 )
 SENTENCE = re.compile(r"[.?!][*_\")]*\s|\|\n")
 PARAGRAPH = re.compile(r"\n\s*\n")
-SOLUTIONS = "# Solutions"
+SOLUTIONS, IN_DEPTH = "# Solutions", "# In depth"
 ROW = re.compile(r"^\|[^\n]*", re.MULTILINE)
 OPTION = re.compile(
     r"<details>\s*<summary>(.+?)</summary>\s*(.+?)</details>", re.DOTALL
@@ -390,10 +390,10 @@ def unguarded(nb, chapters):
     """Return what a notebook states and nothing guards, cell by cell.
 
     `chapters` has the guards of each chapter, by name. The chapters of a
-    solution are those that its first cell links.
+    solution or a page in depth are those that its first cell links.
     """
     own, home = guards(nb), []
-    if nb.cells[0].source.startswith(SOLUTIONS):
+    if nb.cells[0].source.startswith((SOLUTIONS, IN_DEPTH)):
         home = _linked(nb.cells[0].source, chapters)
     return [
         f"{name}: {problem}"

@@ -5,6 +5,7 @@ same bytes.
 """
 
 import copy
+import re
 
 import nbformat
 from markdown_it import MarkdownIt
@@ -24,9 +25,24 @@ KEPT = ("mystnb", "nbgrader", "tags")
 STORED = ("image/png", "text/plain")
 
 
+def pages():
+    """Return the paths of the notebooks in chapters/, in reading order.
+
+    After the chapters come the pages that go deeper; other pages, which have
+    no number, are first.
+    """
+    found = sorted(CHAPTERS.glob("*.ipynb"))
+    return sorted(found, key=lambda p: (p.stem[0].isdigit(), in_depth(p)))
+
+
 def chapters():
-    """Return the paths of the notebooks in chapters/, in reading order."""
-    return sorted(CHAPTERS.glob("*.ipynb"))
+    """Return the paths of the chapters, in reading order."""
+    return [p for p in pages() if p.stem[0].isdigit() and not in_depth(p)]
+
+
+def in_depth(path):
+    """Tell whether a page goes deeper than the chapter of its number."""
+    return bool(re.fullmatch(r"\d\d_in_depth", path.stem))
 
 
 def solutions():

@@ -15,6 +15,7 @@ page about this book shows.
 import functools
 import gzip
 import http.server
+import re
 import shutil
 import subprocess
 import sys
@@ -209,8 +210,15 @@ def names():
 
 
 def label(name):
-    """Return what the table calls a page: "faq", "01" or "exercises/01"."""
-    return name.removeprefix("chapters/").partition("_")[0]
+    """Return what the table calls a page.
+
+    >>> label("chapters/exercises/01_definition"), label("chapters/faq")
+    ('exercises/01', 'faq')
+    >>> label("chapters/01_in_depth"), label("chapters/ten_minutes")
+    ('01 in depth', 'ten minutes')
+    """
+    found = re.fullmatch(r"chapters/(.*\d\d)_(?!in_depth).*", name)
+    return found[1] if found else name.split("/", 1)[1].replace("_", " ")
 
 
 def gigabytes(folder):

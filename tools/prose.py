@@ -56,6 +56,7 @@ FORMS = {
     "LeCun initialisation": ("LeCun's start", "LeCun's weights"),
     "Lipschitz": ("1-Lipschitz",),
     "overflow": ("overflowed",),
+    "pruning": ("prune", "prunes", "pruned"),
     "revived": ("revive", "revives", "revival", "revivals"),
     "saturation": ("saturate", "saturates", "saturated"),
     "sparsity": ("sparse",),
@@ -174,7 +175,9 @@ def figures(notebooks):
 def linked(source, notebooks):
     """Return the names of the notebooks that some Markdown links to."""
     names = set(re.findall(r"\{doc\}`(?:[^`<]*<)?([\w/]+)>?`", source))
-    names |= set(re.findall(r"\]\((?:\.\./)?(\w+)\.ipynb\)", source))
+    names |= set(
+        re.findall(r"\]\((?:\.\./)?(\w+)\.ipynb(?:#[\w-]+)?\)", source)
+    )
     labels = re.findall(r"\{(?:numref|ref)\}`(?:[^`<]*<)?([\w-]+)", source)
     drawn = figures(notebooks)
     names |= {drawn[label] for label in labels if label in drawn}

@@ -25,6 +25,7 @@ from tools.notebooks import (
     dumps,
     headings,
     normalise,
+    pages,
     read,
     solutions,
     tags,
@@ -33,7 +34,7 @@ from tools.paths import EXERCISES, SOLUTIONS
 
 SHOWS_ITSELF = {"explorer", "lab"}
 NOT_COMPARED = SHOWS_ITSELF | {"timing"}
-HIDDEN = {"hide-input", "remove-cell", "remove-input"}
+HIDDEN = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
 TAGS = (
     NOT_COMPARED | HIDDEN | {"nbval-ignore-output", "raises-exception", "test"}
 )
@@ -425,8 +426,10 @@ def check(paths):
     found = clashes(notebooks)
     for path, (name, nb) in zip(paths, notebooks.items(), strict=True):
         solution = path.parent == SOLUTIONS
-        broken = exercise_rules if solution else beats
-        found += [f"{name}, {p}" for p in [*problems(nb), *broken(nb)]]
+        broken = exercise_rules(nb) if solution else ()
+        if path in chapters():
+            broken = beats(nb)
+        found += [f"{name}, {p}" for p in [*problems(nb), *broken]]
         if solution and stale(path):
             found.append(f"{name}: its exercise is out of date: {TO_MEND}")
         if dumps(nb) != dumps(normalise(nb)):
@@ -444,7 +447,7 @@ def check(paths):
 def main(arguments):
     """Check the notebooks that are named, or all."""
     paths = [Path(file).resolve() for file in arguments]
-    check(paths or chapters() + solutions())
+    check(paths or pages() + solutions())
 
 
 if __name__ == "__main__":

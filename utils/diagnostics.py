@@ -8,6 +8,7 @@ predicts goes by one name: diagnostics.health_report, diagnostics.mean_field.
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from . import arguments, health, networks
 from .health import (
@@ -41,6 +42,7 @@ __all__ = [
     "born_dead_probability",
     "born_dead_simulation",
     "constant",
+    "curvature",
     "dead",
     "fixed_point",
     "health_report",
@@ -100,6 +102,69 @@ def layers(model, x, loss=None):
         return _network_layers(model, x, loss or health.mean_squared_output)
 
 
+def curvature(model, x, y, products=10):
+    """Return the largest curvature of a classifier's loss.
+
+    It is the largest eigenvalue of the Hessian of the mean cross-entropy, by
+    the method of Lanczos, from products of the Hessian with vectors [1]_.
+
+    Parameters
+    ----------
+    model : Module
+        Maps x to logits, (N, classes).
+    x : Tensor
+        Samples, as the model takes them.
+    y : Tensor
+        Their labels, (N,).
+    products : int
+        How many products are taken. The value comes from below, the nearer
+        the more there are.
+
+    Returns
+    -------
+    float
+        The eigenvalue, found among the directions that the gradient and its
+        products with the Hessian span.
+
+    References
+    ----------
+    .. [1] Pearlmutter (1994). Fast exact multiplication by the Hessian.
+
+    Examples
+    --------
+    Of two classes, equally likely for the one input 2:
+
+    >>> model = nn.Linear(1, 2, bias=False)
+    >>> _ = nn.init.zeros_(model.weight)
+    >>> round(curvature(model, torch.tensor([[2.0]]), torch.tensor([0])), 3)
+    2.0
+    """
+    arguments.whole("products", products, 1)
+    parameters = list(model.parameters())
+    flat = nn.utils.parameters_to_vector
+    gradient = flat(
+        torch.autograd.grad(
+            F.cross_entropy(model(x), y), parameters, create_graph=True
+        )
+    )
+    v, basis, images = gradient.detach(), [], []
+    for _ in range(products):
+        size = v.norm()
+        for b in [*basis, *basis]:  # Twice, against rounding.
+            v = v - (v @ b) * b
+        if v.norm() <= 100 * torch.finfo(v.dtype).eps * size:
+            break  # The directions so far hold all that follow.
+        basis.append(v / v.norm())
+        v = flat(
+            torch.autograd.grad(
+                gradient @ basis[-1], parameters, retain_graph=True
+            )
+        )
+        images.append(v)
+    small = torch.stack(basis) @ torch.stack(images).T
+    return torch.linalg.eigvalsh(small)[-1].item()
+
+
 def _network_layers(model, x, loss):
     x = torch.as_tensor(x, dtype=model.weights[0].dtype).detach().clone()
     health.check_samples(x)
@@ -119,6 +184,8 @@ def _network_layers(model, x, loss):
             for t in (z, a, slope, gradient)
         )
         found.append(
-            Layer.from_tensors(f"layer {number}", model.activation, *tensors)
+            Layer.from_tensors(
+                f"layer {number}", model.activation_name, *tensors
+            )
         )
     return found

@@ -1096,7 +1096,11 @@ class _Recorder(TorchFunctionMode):
                 t.shape == shape and (t.is_floating_point() or node.root)
                 for t, node in zip(operands, nodes)
             )
-            or not all(_fits(t.shape, shape) for t in constants)
+            # The slopes of prelu lie along the second axis.
+            or not (
+                base == "prelu"
+                or all(_fits(t.shape, shape) for t in constants)
+            )
             # A maximum over an axis, or over all.
             or (base in ("max", "min") and len(operands) + len(constants) < 2)
         ):

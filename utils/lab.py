@@ -32,13 +32,18 @@ MODULE = Path(__file__).with_name("lab.js")
 TEXT = MODULE.read_text(encoding="utf-8")
 # Without what nobody need load: lines of comments, and room for the eye.
 SOURCE = re.sub(r"^( +|//.*\n)+", "", TEXT, flags=re.M)
-# The same for every lab, so that a page can do with one. No module, which
-# would wait for the end of the page, and then move what is below the lab.
-SCRIPT = "<script>(() => {{{}mount(document); }})();</script>".format(
+# The same for every lab, so that a page can do with one, and with AGAIN for
+# the labs below it. No module, which would wait for the end of the page, and
+# then move what is below the lab.
+SCRIPT = (
+    "<script>(() => {{{}(globalThis.reluLabs = () => mount(document))(); "
+    "}})();</script>"
+).format(
     re.sub("^export (default.*)?", "", SOURCE, flags=re.M).replace(
         "</", "<\\/"
     )
 )
+AGAIN = "<script>reluLabs();</script>"
 PAGE = """\
 <div class="relu-lab" id="{name}" data-lab='{config}'>
 <noscript><p>The lab needs JavaScript. What Python computed: \

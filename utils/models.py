@@ -170,6 +170,10 @@ class Gated(nn.Module):
     activation : Module
         The gate's activation: nn.SiLU() makes SwiGLU, nn.ReLU() ReGLU, and
         nn.Identity(), which is none, the bilinear layer.
+    width : int
+        The width of a token.
+    hidden : int
+        The hidden units of `plain`.
 
     Examples
     --------
@@ -177,25 +181,29 @@ class Gated(nn.Module):
     384
     """
 
-    def __init__(self, activation):
+    def __init__(self, activation, width=WIDTH, hidden=HIDDEN):
         super().__init__()
-        hidden = HIDDEN * 2 // 3
-        self.gate = nn.Sequential(_linear(WIDTH, hidden), activation)
-        self.value = _linear(WIDTH, hidden)
-        self.out = _linear(hidden, WIDTH)
+        hidden = hidden * 2 // 3
+        self.gate = nn.Sequential(_linear(width, hidden), activation)
+        self.value = _linear(width, hidden)
+        self.out = _linear(hidden, width)
 
     def forward(self, x):
         """Return tokens of the same width."""
         return self.out(self.gate(x) * self.value(x))
 
 
-def plain(activation):
+def plain(activation, width=WIDTH, hidden=HIDDEN):
     """Build a feed-forward part: one hidden layer, without biases.
 
     Parameters
     ----------
     activation : Module
         The activation, such as nn.ReLU().
+    width : int
+        The width of a token.
+    hidden : int
+        The hidden units.
 
     Returns
     -------
@@ -208,18 +216,19 @@ def plain(activation):
     384
     """
     return nn.Sequential(
-        _linear(WIDTH, HIDDEN), activation, _linear(HIDDEN, WIDTH)
+        _linear(width, hidden), activation, _linear(hidden, width)
     )
 
 
-# The kinds of feed-forward part; all have as many parameters.
+# The kinds of feed-forward part, of a token's width and as many hidden units
+# as are asked for; all have as many parameters.
 FEED_FORWARD = {
-    "ReLU": lambda: plain(nn.ReLU()),
-    "GELU": lambda: plain(nn.GELU()),
-    "SwiGLU": lambda: Gated(nn.SiLU()),
-    "ReGLU": lambda: Gated(nn.ReLU()),
-    "bilinear": lambda: Gated(nn.Identity()),
-    "none": lambda: plain(nn.Identity()),
+    "ReLU": lambda *sizes: plain(nn.ReLU(), *sizes),
+    "GELU": lambda *sizes: plain(nn.GELU(), *sizes),
+    "SwiGLU": lambda *sizes: Gated(nn.SiLU(), *sizes),
+    "ReGLU": lambda *sizes: Gated(nn.ReLU(), *sizes),
+    "bilinear": lambda *sizes: Gated(nn.Identity(), *sizes),
+    "none": lambda *sizes: plain(nn.Identity(), *sizes),
 }
 
 

@@ -27,6 +27,8 @@ DECIMALS, FINE = 1, 2
 HREF = "{http://www.w3.org/1999/xlink}href"
 WEBP = "data:image/webp;base64,"
 FALLING = "falling"
+# Width and height of a sketch, in pixels of the page.
+SKETCH = 72, 36
 
 # Okabe and Ito's colours need a lightness that people see; this is Oklab's,
 # https://bottosson.github.io/posts/oklab.
@@ -307,6 +309,48 @@ def picture(fig):
     elements = drawing.add(fig)
     space = ' xmlns="http://www.w3.org/2000/svg"'
     return own_names([drawing.svg(elements, space)])[0]
+
+
+def sketch(x, *curves, low, high):
+    """Return a small drawing of curves, for a cell of a table.
+
+    Parameters
+    ----------
+    x : array_like of shape (n,)
+        Where they are given.
+    *curves : array_like of shape (n,)
+        Their values; the first is drawn as a line, the others are dashed.
+    low, high : float
+        The lowest and the highest value shown.
+
+    Returns
+    -------
+    str
+        An SVG element in the colour of the text, which readers of screens
+        leave out; thin lines stand where x or the value is 0.
+
+    Examples
+    --------
+    >>> sketch([-1, 0, 1], [0, 0, 1], low=0, high=1).count("polyline")
+    1
+    """
+    x = np.asarray(x, dtype=float)
+    across, up = SKETCH[0] / np.ptp(x), SKETCH[1] / (high - low)
+    right, down = -x.min() * across, high * up
+    lines = [
+        f'<path d="M0 {down:.1f}H{SKETCH[0]}M{right:.1f} 0V{SKETCH[1]}" '
+        'stroke-width="0.5"/>'
+    ]
+    for number, y in enumerate(curves):
+        places = zip((x - x.min()) * across, (high - np.asarray(y)) * up)
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in places)
+        dash = ' stroke-dasharray="3 2"' if number else ""
+        lines.append(f'<polyline points="{points}" stroke-width="1.5"{dash}/>')
+    return (
+        f'<svg aria-hidden="true" width="{SKETCH[0]}" height="{SKETCH[1]}" '
+        f'viewBox="0 0 {SKETCH[0]} {SKETCH[1]}" fill="none" '
+        f'stroke="currentColor">{"".join(lines)}</svg>'
+    )
 
 
 def _document(fig):

@@ -34,11 +34,15 @@ class Table:
         and the others right.
     caption : str, optional
         What the table shows, above it.
+    pictures : sequence of str, optional
+        For each row a small drawing (`svg.sketch`), which the page shows in a
+        column of its own, behind the row's name. The text has no such column.
 
     Raises
     ------
     ValueError
-        If a row or `forms` has another number of columns than `header`.
+        If a row or `forms` has another number of columns than `header`, or
+        `pictures` another number of drawings than there are rows.
 
     Notes
     -----
@@ -54,7 +58,7 @@ class Table:
     3        41.2 ± 13.8   0.5
     """
 
-    def __init__(self, header, rows, forms=None, caption=None):
+    def __init__(self, header, rows, forms=None, caption=None, pictures=None):
         self.caption = caption
         self.header = list(header)
         forms = [""] * len(self.header) if forms is None else list(forms)
@@ -74,6 +78,13 @@ class Table:
             self.groups[-1][1].append(list(map(_text, row, forms)))
         for column in range(len(self.header)):
             self._align_signs(column)
+        found = sum(len(rows) for _, rows in self.groups)
+        if pictures is not None and len(pictures) != found:
+            raise ValueError(
+                f"pictures must have a drawing for each of the {found} rows, "
+                f"got {len(pictures)}"
+            )
+        self.pictures = pictures
 
     def _check(self, name, cells):
         if len(cells) != len(self.header):
@@ -117,27 +128,41 @@ class Table:
 
     def _repr_html_(self):
         caption = escape(self.caption or "")
+        pictures = (f"<td>{each}</td>" for each in self.pictures or ())
+        width = len(self.header) + (self.pictures is not None)
         bodies = []
         for heading, rows in self.groups:
-            lines = [self._row(row, 'th scope="row"', "td") for row in rows]
+            lines = [
+                self._row(row, 'th scope="row"', "td", next(pictures, None))
+                for row in rows
+            ]
             if heading:
                 lines.insert(
                     0,
-                    f'<tr><th scope="rowgroup" colspan="{len(self.header)}" '
+                    f'<tr><th scope="rowgroup" colspan="{width}" '
                     f'style="text-align: left; padding-top: 1em">{escape(heading)}</th></tr>',
                 )
             if lines:
                 bodies.append("\n".join(["<tbody>", *lines, "</tbody>"]))
         return _PAGE.format(
             caption=f"<caption>{caption}</caption>\n" if caption else "",
-            head=self._row(self.header, *['th scope="col"'] * 2),
+            head=self._row(
+                self.header,
+                *['th scope="col"'] * 2,
+                None
+                if self.pictures is None
+                else '<th scope="col">graph</th>',
+            ),
             body="\n".join(bodies),
         )
 
-    def _row(self, cells, first, other):
+    def _row(self, cells, first, other, picture):
         """Write one row; a title that says nothing is no title."""
         tags = [first] + [other] * (len(cells) - 1)
-        return f"<tr>{''.join(map(_cell, cells, tags, self._right))}</tr>"
+        written = list(map(_cell, cells, tags, self._right))
+        if picture is not None:
+            written.insert(1, picture)
+        return f"<tr>{''.join(written)}</tr>"
 
 
 def _text(cell, form):

@@ -8,7 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
+from torch import nn
+
 from . import arguments
+
+ACTIVATIONS = nn.GELU, nn.PReLU, nn.ReLU, nn.SiLU
 
 
 def machine():
@@ -89,3 +93,50 @@ def seconds(ways, repeats=7, loops=1):
                 way()
             times[name].append((time.perf_counter() - start) / loops)
     return {name: median(took) for name, took in times.items()}
+
+
+def activation_share(network, x):
+    """Measure the share of a forward pass that the activations take.
+
+    Hooks note what each activation is given. Then the whole network and the
+    activations alone, on these inputs, take turns.
+
+    Parameters
+    ----------
+    network : Module
+        Its activations are modules of `ACTIVATIONS`.
+    x : Tensor
+        What it takes.
+
+    Returns
+    -------
+    float
+        Between 0 and 1, but for noise.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = nn.Sequential(nn.Linear(64, 64), nn.ReLU())
+    >>> with torch.inference_mode():
+    ...     share = activation_share(network, torch.zeros(256, 64))
+    >>> share > 0
+    True
+    """
+    calls = []
+    hooks = [
+        module.register_forward_hook(
+            lambda module, args, output: calls.append((module, args[0]))
+        )
+        for module in network.modules()
+        if isinstance(module, ACTIVATIONS)
+    ]
+    network(x)
+    for hook in hooks:
+        hook.remove()
+    took = seconds(
+        {
+            "network": lambda: network(x),
+            "activations": lambda: [module(z) for module, z in calls],
+        }
+    )
+    return took["activations"] / took["network"]

@@ -377,6 +377,10 @@ def test_each_term_has_its_definition(site, name):
     assert len(ids) == len(set(ids)) == len(terms) > 0
 
 
+OPEN_FOLDS = """() => document.querySelectorAll("article details").forEach(
+  details => { details.open = true; })"""
+
+
 def definitions_shown(page):
     """Return the definitions that show: their places and what covers them."""
     return page.evaluate(
@@ -402,6 +406,7 @@ def test_definitions_show_on_focus_and_hover(browser, site, name, width):
         width=width,
         reduced_motion="reduce",
     )
+    page.evaluate(OPEN_FOLDS)
     found = []
     for term in page.locator("article a[aria-describedby]").all():
         wanted = term.get_attribute("aria-describedby")

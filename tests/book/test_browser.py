@@ -70,13 +70,22 @@ FLATTEN = r"""() => {
 
 # What a test needs the page to hold.
 HOLDING = {"page_name": "", "explorer_page": 'class="explorer"'}
+# On the dark page of a phone, one page of each kind; the others weekly.
+OF_EACH_KIND = "test_page_keeps_them_in_the_dark_on_a_phone"
 
 
 def pytest_generate_tests(metafunc):
     for name in HOLDING.keys() & set(metafunc.fixturenames):
+        later = metafunc.function.__name__ == OF_EACH_KIND
         # The tests of a page follow one another, in one process.
         values = [
-            pytest.param(page, marks=pytest.mark.xdist_group(page))
+            pytest.param(
+                page,
+                marks=[
+                    pytest.mark.xdist_group(page),
+                    *[pytest.mark.weekly] * (later and page not in KINDS),
+                ],
+            )
             for page in pages_holding(HOLDING[name])
         ]
         metafunc.parametrize(name, values, scope="module")
@@ -165,8 +174,16 @@ def test_formulas_have_their_font(browser, server, site, scheme):
     page.context.close()
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
-def test_page_keeps_the_rules_of_accessibility(loaded, theme, width):
+def test_page_keeps_the_rules_of_accessibility(loaded):
+    assert broken_rules(loaded, "light", 1280) == []
+
+
+def test_page_keeps_them_in_the_dark_on_a_phone(loaded):
+    assert broken_rules(loaded, "dark", 390) == []
+
+
+def broken_rules(loaded, theme, width):
+    """Return the rules of WCAG 2.2 that a page breaks, each with a place."""
     resize(loaded, width)
     loaded.evaluate(SHOW_THEME, theme)
     loaded.evaluate(SHOW_ALL)
@@ -178,7 +195,7 @@ def test_page_keeps_the_rules_of_accessibility(loaded, theme, width):
     loaded.evaluate("window.unflatten()")
     loaded.evaluate(SHOW_THEME, "light")
     loaded.set_viewport_size({"width": 1280, "height": 900})
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found] == []
+    return [(v["id"], v["nodes"][0]["html"]) for v in found]
 
 
 def test_no_sign_needs_a_font_that_is_not_there(loaded):

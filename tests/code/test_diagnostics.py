@@ -19,7 +19,8 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 def test_what_was_measured_and_predicted_goes_by_one_name():
     assert diagnostics.health_report is health.report
-    for name in set(diagnostics.__all__) - {"health_report", "layers"}:
+    own = {"curvature", "health_report", "layers"}
+    for name in set(diagnostics.__all__) - own:
         home = theory if hasattr(theory, name) else health
         assert getattr(diagnostics, name) is getattr(home, name)
 
@@ -51,6 +52,38 @@ def test_the_squared_relu_of_the_networks_is_an_activation():
     assert layer.zero_fraction == pytest.approx(2 / 3)
     assert layer.gradient_norm == pytest.approx(4 / 3)
     assert not layer.dead.any()
+
+
+def hessian(net, x, y):
+    """Return the matrix of second derivatives of a loss, entry by entry."""
+    shapes = {name: p.shape for name, p in net.named_parameters()}
+
+    def loss_at(flat):
+        parts = flat.split([shape.numel() for shape in shapes.values()])
+        values = {
+            name: part.reshape(shape)
+            for (name, shape), part in zip(shapes.items(), parts, strict=True)
+        }
+        return F.cross_entropy(torch.func.functional_call(net, values, x), y)
+
+    flat = nn.utils.parameters_to_vector(net.parameters()).detach()
+    return torch.autograd.functional.hessian(loss_at, flat)
+
+
+def test_curvature_is_the_largest_eigenvalue_of_the_hessian():
+    rng = torch.Generator().manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2)).double()
+    for p in net.parameters():
+        nn.init.normal_(p, generator=rng)
+    x = torch.randn(40, 2, generator=rng, dtype=torch.float64)
+    y = (x[:, 0] > 0).long()
+    wanted = torch.linalg.eigvalsh(hessian(net, x, y))[-1].item()
+    found = [diagnostics.curvature(net, x, y, n) for n in (1, 3, 10, 30)]
+    assert found == sorted(found) and found[0] < 0.99 * wanted
+    assert_allclose(found[2:], wanted, rtol=1e-3)
+    assert_allclose(found[3], wanted, rtol=1e-9)
+    with pytest.raises(ValueError, match="products"):
+        diagnostics.curvature(net, x, y, 0)
 
 
 def test_what_is_neither_module_nor_networks_is_refused():

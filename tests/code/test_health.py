@@ -189,6 +189,18 @@ MODULES = [
 ]
 
 
+def test_a_prelu_with_a_slope_for_each_channel_is_measured():
+    torch.manual_seed(0)
+    conv, prelu = nn.Conv2d(2, 6, 3), nn.PReLU(6)
+    with torch.no_grad():
+        conv.bias.copy_(torch.tensor([-50.0, -50, -50, 50, 0, 0]))
+        prelu.weight.copy_(torch.tensor([0.0, 0, 0.5, 0, 0, 1]))
+    model = nn.Sequential(conv, prelu, nn.Flatten(), nn.Linear(96, 2))
+    (layer,) = health.layers(model, torch.randn(20, 2, 6, 6))
+    assert layer.dead.tolist() == [True, True, *4 * [False]]
+    assert layer.always_on.tolist() == [False, False, True, True, False, True]
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_every_elementwise_module_is_measured(module):
     module = module().double()

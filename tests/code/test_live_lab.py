@@ -76,7 +76,11 @@ def test_options_of_the_directive_are_the_arguments_of_a_lab(site):
 
 
 def test_module_stands_once_on_a_page_with_labs_and_on_no_other(site):
-    assert (site / "index.html").read_text().count(lab.SCRIPT) == 1
+    text = (site / "index.html").read_text()
+    assert text.count(lab.SCRIPT) == 1
+    # Where it stands, what is below is not yet there.
+    assert text.index(lab.SCRIPT) < text.index(lab.AGAIN)
+    assert text.count(lab.AGAIN) == text.count('class="relu-lab"') - 1
     assert "relu-lab" not in (site / "none.html").read_text()
 
 

@@ -1,6 +1,7 @@
 """The batched training: right, reproducible, members independent."""
 
 import copy
+from functools import partial
 
 import nbformat
 import numpy as np
@@ -11,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tests.code.fresh import printed
-from utils import activations, data, networks
+from utils import activations, data, diagnostics, health, networks
 
 TORCH_OPTIMIZERS = {
     "sgd": torch.optim.SGD,
@@ -215,18 +216,67 @@ def test_names_are_those_of_the_numpy_activations():
     assert list(networks.ACTIVATIONS) == list(activations.ACTIVATIONS)
 
 
-def test_a_function_added_by_a_reader_can_be_trained(spirals):
-    known = dict(networks.ACTIVATIONS)
-    try:
-        networks.ACTIVATIONS |= {"absolute": (torch.abs, None)}
-        result = networks.train(
-            spirals, activation="absolute", widths=(4,), seeds=1, epochs=0
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (torch.abs, "abs"),
+        (nn.LeakyReLU(0.1), "LeakyReLU(negative_slope=0.1)"),
+        (partial(F.leaky_relu, negative_slope=0.1), "partial"),
+    ],
+)
+def test_a_function_can_be_trained_as_a_name_can(spirals, function, name):
+    result = networks.train(
+        spirals, activation=function, widths=(4, 4), seeds=2, epochs=1
+    )
+    for z, a in result.activations(spirals.x_test):
+        assert torch.equal(a, function(z)) and (z < 0).any()
+    assert repr(result).startswith(f"TrainingResult(2-4-4-2 {name}, 2 seeds")
+    x = torch.as_tensor(spirals.x_test)
+    torch.testing.assert_close(
+        result.network(1, 0.1)(x), result.predict(x)[1, 0]
+    )
+
+
+def test_a_function_learns_what_its_name_does(spirals):
+    for name, function in (("leaky_relu", nn.LeakyReLU()), ("elu", F.elu)):
+        one, other = (
+            networks.train(spirals, activation=given, seeds=2, epochs=2)
+            for given in (name, function)
         )
-        ((z, a),) = result.activations(spirals.x_test)
-    finally:
-        networks.ACTIVATIONS.clear()
-        networks.ACTIVATIONS.update(known)
-    assert torch.equal(a, z.abs()) and (z < 0).any()
+        for p, q in zip(one.weights, other.weights):
+            assert torch.equal(p, q), name
+
+
+def test_a_function_reaches_the_report(spirals):
+    result = networks.train(
+        spirals, activation=torch.abs, widths=(4,), seeds=1, epochs=0
+    )
+    (layer,) = diagnostics.layers(result, spirals.x_test)
+    assert layer.activation == "abs"
+    report = health.report(
+        result.network(0, 0.1), torch.as_tensor(spirals.x_test)
+    )
+    assert "Pointwise" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (nn.PReLU(), "nothing to learn, got PReLU"),
+        (lambda x: x.sum(), r"of a Tensor \(1, 2, 3\) it made a Tensor \(\)"),
+        (lambda x: x.numpy().foo, "it failed: "),
+        (lambda x: 3.0, r"it made a float \(\)"),
+        (activations.relu, "it failed: x must be real numbers"),
+        (lambda x: (x > 0).double(), "able to differentiate it"),
+        (lambda x, y: x, "it failed: .*argument"),
+        (nn.ReLU, r"it made a ReLU \(\)"),
+        (None, "activation must be one of identity, .*got None"),
+        ("rleu", "activation must be one of identity, .*got 'rleu'"),
+    ],
+)
+def test_what_is_no_activation_is_refused(spirals, given, message):
+    with pytest.raises(ValueError, match=message):
+        networks.train(spirals, activation=given, epochs=1)
 
 
 @pytest.mark.parametrize("name", networks.ACTIVATIONS)

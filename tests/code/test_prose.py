@@ -10,7 +10,7 @@ from nbformat.v4 import (
 )
 
 from tools import guards, prose
-from tools.notebooks import chapters, read, solutions
+from tools.notebooks import pages, read, solutions
 
 PAGES = ("about", "faq", "glossary", "index", "teaching")
 
@@ -18,12 +18,12 @@ PAGES = ("about", "faq", "glossary", "index", "teaching")
 @pytest.fixture(scope="module")
 def book():
     """Return what each chapter guards."""
-    return {path.stem: guards.guards(read(path)) for path in chapters()}
+    return {path.stem: guards.guards(read(path)) for path in pages()}
 
 
 @pytest.mark.parametrize(
     "path",
-    chapters() + solutions(),
+    pages() + solutions(),
     ids=lambda path: f"{path.parent.name}-{path.stem}",
 )
 def test_each_number_in_a_notebook_is_guarded(path, book):
@@ -163,6 +163,7 @@ def test_what_an_assertion_holds_beside_is_no_guard(ran, text, what):
     "text",
     [
         "Of `999`, [999](999) and {term}`999`.",
+        "# In depth 99: A page\n\nSee In depth 98 and in depth 97.",
         "See claim 99, claims 98 and 97, Chapter 96, exercises 95, 94 to 93.",
         "## 999. A title\n\n999. The first of a list",
         "About 75 minutes: 35 for this, 40&nbsp;min for that.",
@@ -199,14 +200,16 @@ def test_linked_chapter_guards_the_numbers_of_its_paragraph(ran):
     assert found("No link on a page: 99.9.", [], book) == []
 
 
-def exercise(*cells):
-    title = "# Solutions 1: other\n\nTo [the chapter](../01_other.ipynb)."
+def exercise(*cells, title="Solutions 1"):
+    title = f"# {title}: other\n\nTo [the chapter](../01_other.ipynb)."
     return new_notebook(cells=[new_markdown_cell(title), *cells])
 
 
-def test_chapter_of_a_solution_guards_the_sentence_that_says_so(ran):
+@pytest.mark.parametrize("title", ["Solutions 1", "In depth 1"])
+def test_its_chapter_guards_the_sentence_that_says_so(ran, title):
     said = new_markdown_cell("The chapter has 93.8. So 93.8.", id="why")
-    problems = guards.unguarded(exercise(said), {"01_other": ran})
+    nb = exercise(said, title=title)
+    problems = guards.unguarded(nb, {"01_other": ran})
     assert problems == ["why: 93.8 in 'So 93.8.'"]
 
 

@@ -36,9 +36,11 @@ INDEX = """\
 
 About three things.
 
-| | chapter | question |
-| --: | --- | --- |
-| 1 | {doc}`01_first` | Why "not"? |
+<a href="../relu-book.zip">All of it</a>
+
+```
+01_first: Why "not"?
+```
 
 ```{toctree}
 01_first
@@ -351,6 +353,8 @@ def test_links_in_the_unpacked_zip_resolve(on_github, tmp_path):
             link = urlsplit(node.get("href") or node.get("src") or "")
             if link.path and not link.scheme:
                 assert (path.parent / link.path).exists(), link.geturl()
+    text = (book / "chapters/index.html").read_text()
+    assert "All of it" in text and 'relu-book.zip">All' not in text
 
 
 # --- the whole book ---

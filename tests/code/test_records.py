@@ -7,10 +7,13 @@ import json
 import numpy as np
 import pytest
 
-from tools import record
+from tools import execute, record
 from utils import records
 
 FOUND = record.found()
+# Those recorded within so many seconds are run again by every `make test`, the
+# others weekly: their code cannot change without a new record.
+QUICK = 20
 
 
 @pytest.fixture
@@ -155,7 +158,7 @@ def test_what_stores_numbers_does_not_count():
 
 def test_every_record_belongs_to_an_experiment():
     stored = {path.stem for path in records.FOLDER.glob("*.json")}
-    assert stored == set(FOUND)
+    assert stored == {*FOUND, execute.LEDGER_COPY.stem}
 
 
 @pytest.mark.parametrize("name", FOUND)
@@ -170,7 +173,18 @@ def test_a_record_has_a_value_for_each_seed(name):
     assert lengths == dict.fromkeys(lengths, len(stored.seeds))
 
 
-@pytest.mark.parametrize("name", FOUND)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name,
+            marks=()
+            if experiment.record().seconds <= QUICK
+            else pytest.mark.weekly,
+        )
+        for name, experiment in FOUND.items()
+    ],
+)
 def test_a_seed_run_anew_gives_what_is_recorded(name):
     experiment = FOUND[name]
     # The last, since the first is 0 also for code that counts seeds instead.

@@ -6,17 +6,18 @@ import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from tools import prose
-from tools.notebooks import chapters, read
+from tools.notebooks import pages, read
 
 ENTRIES = prose.glossary(prose.page("glossary.md"))
 NAMES = [names[0] for names, _ in ENTRIES]
-NOTEBOOKS = {path.stem: read(path) for path in chapters()}
+NOTEBOOKS = {path.stem: read(path) for path in pages()}
 FAQ = prose.page("faq.md")
 QUESTIONS = [
     "What is ReLU?",
     "Why is it so popular?",
     "Why prefer it over sigmoid and tanh?",
     "What is the dying ReLU problem?",
+    "Do the networks that people use have dead units?",
     "What are its limits and how are they met?",
     "How do ReLU, Leaky ReLU and GELU differ, and which should I take?",
     "Does sparsity make my network faster?",
@@ -220,3 +221,13 @@ def test_bibliography_entry_can_be_found(key):
     assert ways, "wants a doi, a note arXiv:..., an isbn or a url"
     for field, form in ways.items():
         assert re.fullmatch(form, fields[field]), fields[field]
+
+
+def test_a_link_that_says_the_number_of_a_chapter_leads_to_it():
+    texts = [cell.source for nb in NOTEBOOKS.values() for cell in nb.cells]
+    texts += [prose.page(f"{n}.md") for n in ("index", "faq", "teaching")]
+    links = re.findall(
+        r"\[[Cc]hapter (\d+)\]\((\d\d)_(?!in_depth)", "\n".join(texts)
+    )
+    assert links
+    assert [link for link in links if int(link[0]) != int(link[1])] == []

@@ -38,6 +38,12 @@ def test_best_is_the_rate_of_the_highest_mean_accuracy(result):
     assert accuracy is best.accuracy and (rate, column) == (0.2, 1)
 
 
+def test_final_accuracy_is_that_of_the_last_epoch(result):
+    last = [0.1, 0.8, 0.9], [0.3, 0.7, 0.2]
+    found = replace(result, test_accuracy=curves(*last)).final_accuracy
+    np.testing.assert_allclose(found, 100 * np.array(last))
+
+
 def test_of_equal_rates_the_first_is_best(result):
     best = replace(
         result, test_accuracy=curves([0.1, 0.5, 0.7], [0.1, 0.7, 0.5])

@@ -415,7 +415,7 @@ PRINTED = {
         [None],
         lambda: [[np.median(accuracies("05 healthy"))]],
     ),
-    "07_dying_relu": (
+    "07_in_depth": (
         "width-run",
         "4",
         ["accuracy (%)"],
@@ -430,7 +430,7 @@ PRINTED = {
             for layer in range(3)
         ],
     ),
-    "09_comparison": (
+    "09_in_depth": (
         "fresh-table",
         "elu",
         ["gap", "s.e."],
@@ -458,7 +458,7 @@ RECORDED = {
 
 def output(chapter, cell):
     """Return what a chapter's cell printed, or its table as text."""
-    (path,) = (p for p in notebooks.chapters() if p.stem == chapter)
+    (path,) = (p for p in notebooks.pages() if p.stem == chapter)
     cells = {c.id: c for c in notebooks.read(path).cells}
     assert cell in cells, f"{chapter} has no cell {cell}"
     return "\n".join(

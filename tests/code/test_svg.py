@@ -168,3 +168,14 @@ def test_hatched_areas_follow_the_page_as_well(fig):
     (pattern,) = re.findall("<pattern.*?</pattern>", svg.picture(fig))
     assert "fill='var(--0067a5,#0067a5)'" in pattern
     assert "stroke:var(--pst-color-background,#fff)" in pattern
+
+
+def test_a_sketch_is_drawn_to_scale():
+    drawn = ElementTree.fromstring(
+        svg.sketch([-2, 0, 6], [0, 0, 6], [0, 1, 1], low=-1, high=8)
+    )
+    cross, value, slope = drawn
+    assert cross.get("d") == "M0 32.0H72M18.0 0V36"
+    assert value.get("points") == "0.0,32.0 18.0,32.0 72.0,8.0"
+    assert slope.get("stroke-dasharray") and not value.get("stroke-dasharray")
+    assert drawn.get("aria-hidden") == "true"

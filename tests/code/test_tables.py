@@ -43,6 +43,21 @@ def test_text_is_aligned_and_ends_without_spaces():
     )
 
 
+def test_pictures_have_a_column_in_the_page_alone():
+    rows = [("relu", 0.5), "others", ("tanh", 1.0)]
+    plain = Table(["function", "slope"], rows)
+    drawn = Table(["function", "slope"], rows, pictures=["<b>1</b>", "<i/>"])
+    assert repr(drawn) == repr(plain)
+    lines = [[cell.tag for cell in row] for row in page_of(drawn).iter("tr")]
+    row = ["th", "td", "td"]
+    assert lines == [["th", "th", "th"], row, ["th"], row]
+    assert page_of(drawn).find(".//tbody/tr/td/b").text == "1"
+    (heading,) = page_of(drawn).findall(".//th[@scope='rowgroup']")
+    assert heading.get("colspan") == "3"
+    with pytest.raises(ValueError, match="each of the 2 rows, got 1"):
+        Table(["function", "slope"], rows, pictures=["<b/>"])
+
+
 def test_columns_are_aligned_as_their_forms_say():
     table = Table(
         ["rate", "used in", "n"],

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.code.test_clone import git
-from tests.code.test_repository import blocks
+from tests.code.test_repository import WILD, blocks, locked
 from tools.paths import ROOT
 
 FOLDER = ROOT / ".github"
@@ -93,6 +93,7 @@ def test_bot_leaves_what_is_held():
         for line in block
         if "held:" in line
     }
+    held |= {entry.name.lower() for entry in locked(WILD)}
     assert {each["dependency-name"] for each in pip["ignore"]} == held
     for each in pip, actions:
         assert each["cooldown"]["default-days"] >= 7
@@ -276,7 +277,9 @@ def test_week_brings_links_faults_and_the_newest_of_everything():
     assert weekday.isdigit()
     for name, command in (
         ("links", "make links"),
-        ("mutations", "make test mutations"),
+        ("slow", "make test"),
+        ("slow", "make weekly"),
+        ("slow", "make mutations"),
         ("newest", "make book"),
     ):
         steps = JOBS[name]["steps"]

@@ -32,8 +32,17 @@ RUN = [path for path in EXERCISES if re.search("/(01|07)_", path)]
 # Those that are run elsewhere, and here only read.
 READ = [
     path.relative_to(ROOT).as_posix()
-    for path in (*notebooks.chapters()[1:], *notebooks.solutions())
+    for path in (
+        *(p for p in notebooks.pages() if p.name not in CHAPTER),
+        *notebooks.solutions(),
+    )
 ] + [path for path in EXERCISES if path not in RUN]
+# One of each kind, with all that a notebook may hold; the others weekly.
+OF_EACH_KIND = [
+    "chapters/07_dying_relu.ipynb",
+    "chapters/solutions/07_dying_relu.ipynb",
+    "chapters/exercises/08_variants.ipynb",
+]
 # The live lab, and what Python knows of it.
 LIVE = nbformat.v4.new_notebook(
     metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
@@ -343,7 +352,15 @@ def check_feedback(path, printed):
 
 
 @in_the_lab
-@pytest.mark.parametrize("path", READ)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(
+            path, marks=[pytest.mark.weekly] * (path not in OF_EACH_KIND)
+        )
+        for path in READ
+    ],
+)
 def test_text_of_a_notebook_is_drawn(page, path):
     page.evaluate(OPEN_TO_READ, path)
     page.wait_for_function(f"path => ({PATH})() === path", arg=path)

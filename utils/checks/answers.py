@@ -180,6 +180,13 @@ def _error(error):
 def _same(one, other):
     if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(_same, one, other))
+    if hasattr(one, "state_dict"):  # a module of torch
+        return _same(
+            *(
+                [value.numpy() for value in module.state_dict().values()]
+                for module in (one, other)
+            )
+        )
     if isinstance(one, np.ndarray):
         return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
     return True
@@ -359,3 +366,30 @@ def hint_for(misconceptions, otherwise, agrees):
         (hint for hint, other in misconceptions.items() if agrees(other)),
         otherwise,
     )
+
+
+def in_float64(where, module, maker):
+    """Insist on a torch module in float64, as what it was made from.
+
+    Parameters
+    ----------
+    where : str
+        The call that gave it, for the feedback.
+    module : Module
+        The student's.
+    maker : str
+        What makes float32, such as "nn.Linear".
+
+    Raises
+    ------
+    NotYet
+        If a parameter has another type.
+    """
+    kinds = {str(p.dtype).removeprefix("torch.") for p in module.parameters()}
+    if kinds != {"float64"}:
+        raise wrong(
+            f"the parameters of {where}",
+            "float64, as before",
+            " and ".join(sorted(kinds)),
+            f"{maker}(...) makes float32: end with .double().",
+        )

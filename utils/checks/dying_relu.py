@@ -253,13 +253,14 @@ def revive(x_new, y_new):
 
 
 @checker
-def back(decay_both, decay_weights, frozen_below, one_neighbour):
+def back(decay_both, decay_weights, frozen_below, one_neighbour, new_order):
     """Exercise 4: predict which dead units can come back."""
     answers = {
         "decay_both": decay_both,
         "decay_weights": decay_weights,
         "frozen_below": frozen_below,
         "one_neighbour": one_neighbour,
+        "new_order": new_order,
     }
     attempted(**answers)
     for (name, answer), (truth, hint) in zip(
@@ -284,6 +285,11 @@ def back(decay_both, decay_weights, frozen_below, one_neighbour):
                 "yes",
                 "one living unit is enough to send a gradient to the "
                 "first layer; whose inputs does that move?",
+            ),
+            (
+                "yes",
+                "dead is said of a unit *on given data*; are these still "
+                "the same?",
             ),
         ),
     ):

@@ -4,7 +4,15 @@ import copy
 
 import numpy as np
 
-from utils.checks.answers import call, choice, close, equals, hint_for, number
+from utils.checks.answers import (
+    call,
+    choice,
+    close,
+    equals,
+    hint_for,
+    in_float64,
+    number,
+)
 from utils.checks.feedback import NotYet, attempted, checker, shown, wrong
 
 # Function, depth, weight scale c and biases of exercise 1's five networks:
@@ -59,10 +67,14 @@ def five(ill, remedy):
 
 
 @checker
-def budget(hidden, growth, time_saved, tokens):
+def budget(hidden, growth, time_saved, tokens, read):
     """Exercise 2: parameters, time and rows of a block."""
     attempted(
-        hidden=hidden, growth=growth, time_saved=time_saved, tokens=tokens
+        hidden=hidden,
+        growth=growth,
+        time_saved=time_saved,
+        tokens=tokens,
+        read=read,
     )
     equals(
         hidden,
@@ -121,6 +133,23 @@ def budget(hidden, growth, time_saved, tokens):
         "that?",
         "a whole number of tokens",
         atol=0.05,
+    )
+    equals(
+        read,
+        "read",
+        0.7,
+        {
+            "the first matrix must be read to know which outputs are zero.": 0.4,
+            "that is of the second matrix alone; there are the first and the "
+            "attention, too.": 0.1,
+            "that is of the feed-forward layer; the attention is read, too.": 0.55,
+            "that is the share that is saved.": 0.3,
+            "a share between 0 and 1, not percent.": 70,
+        },
+        "count in units of d^2: the attention, the first matrix, and a tenth "
+        "of the second.",
+        share,
+        atol=0.005,
     )
     return "parameters, time and rows of the block."
 
@@ -203,19 +232,15 @@ def _accuracy(build, rate):
     from utils import data, networks
 
     try:
-        return (
-            100
-            * networks.train_modules(
-                build,
-                data.digits(),
-                seeds=3,
-                learning_rates=rate,
-                epochs=3,
-                optimizer="sgd",
-            )
-            .test_accuracy[-1]
-            .mean()
+        result = networks.train_modules(
+            build,
+            data.digits(),
+            seeds=3,
+            learning_rates=rate,
+            epochs=3,
+            optimizer="sgd",
         )
+        return result.final_accuracy.mean()
     except (TypeError, ValueError) as error:
         raise NotYet(f"this network cannot be trained: {error}") from None
 
@@ -328,13 +353,7 @@ def cut(answer):
                 lambda way: shapes == way,
             ),
         )
-    if {p.dtype for p in small.parameters()} != {torch.float64}:
-        raise wrong(
-            f"the parameters of {where}",
-            "float64, as before",
-            "float32",
-            "nn.Linear(...) makes float32: end with .double().",
-        )
+    in_float64(where, small, "nn.Linear")
     got = call(
         lambda z: small(z).detach().numpy(),
         "the small network",

@@ -156,9 +156,9 @@ def sine(knots, coefficients, offset):
 
 
 @checker
-def zero_biases(plane, line):
-    """Exercise 3: predict the regions of units without biases."""
-    attempted(plane=plane, line=line)
+def zero_biases(plane, line, deep, ray):
+    """Exercise 3: predict regions and pieces of units without biases."""
+    attempted(plane=plane, line=line, deep=deep, ray=ray)
     what = "a number of regions such as 7"
     equals(
         plane,
@@ -190,7 +190,38 @@ def zero_biases(plane, line):
         "a hinge sits at x = -b / w.",
         what,
     )
-    return "without biases all hinges meet at the origin."
+    average = "an average such as 7"
+    equals(
+        deep,
+        "deep",
+        101,
+        {
+            "that is a line through the origin, which turns all at once.": 2,
+            "that is one layer; deeper units switch, too.": 21,
+            "that would be folds, and random weights do not fold.": 20**5,
+            "five layers that each double the pieces would be folds.": 32,
+        },
+        "through which angle does the line turn, seen from the origin, and what "
+        "does a wide layer of ReLU do to angles?",
+        average,
+        rtol=0.02,
+    )
+    equals(
+        ray,
+        "ray",
+        51,
+        {
+            "that is the whole line; the ray turns through less.": 101,
+            "that is an eighth of a turn; the ray ends up at a right angle to "
+            "p.": 26,
+            "the ray misses the origin, so its units do not switch together.": 2,
+        },
+        "seen from the origin, which angle lies between the ray's start and its "
+        "far end?",
+        average,
+        rtol=0.03,
+    )
+    return "without biases all hinges meet at the origin, and angles count."
 
 
 @checker

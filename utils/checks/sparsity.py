@@ -210,9 +210,11 @@ def pooled(twice, pooled, skipped):
 
 
 @checker
-def halves(stripes, together, switching):
-    """Exercise 4: three layers with the same share of zeros."""
-    attempted(stripes=stripes, together=together, switching=switching)
+def halves(stripes, together, switching, alike):
+    """Exercise 4: four layers with the same share of zeros."""
+    attempted(
+        stripes=stripes, together=together, switching=switching, alike=alike
+    )
     _zeros(stripes, "stripes", unit=(0, 1))
     _zeros(together, "together", unit=(0.5,), image=(0, 1))
     off = _zeros(switching, "switching", unit=(0.5,), image=(0.5,))
@@ -225,7 +227,17 @@ def halves(stripes, together, switching):
             "two images have the same units on; move the "
             "pattern on from each image to the next.",
         )
-    return "half zeros in all three, and three different layers."
+    off = _zeros(alike, "alike", unit=(0.5,), image=(0.5,))
+    needed = [int((~part).any(axis=0).sum()) for part in (off[:4], off[4:])]
+    if needed != [4, 4]:
+        raise wrong(
+            "`alike`",
+            "4 units for the images 1 to 4, and 4 for the others",
+            f"{needed[0]} and {needed[1]}",
+            "a unit counts if some image of the batch has it on; which images "
+            "must have the same units on?",
+        )
+    return "half zeros in all four, and four different layers."
 
 
 def _zeros(answer, name, **shares):

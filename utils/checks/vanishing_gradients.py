@@ -7,13 +7,17 @@ from utils.checks.feedback import attempted, checker, shown, wrong
 
 
 @checker
-def leaky(mean_square_slope, scale, he_factor, two_slopes):
-    """Exercise 1: the factor and the scale of Leaky ReLU, by hand."""
+def leaky(
+    mean_square_slope, scale, he_factor, two_slopes, cosine, cosine_other
+):
+    """Exercise 1: factor, scale and cosine of Leaky ReLU, by hand."""
     attempted(
         mean_square_slope=mean_square_slope,
         scale=scale,
         he_factor=he_factor,
         two_slopes=two_slopes,
+        cosine=cosine,
+        cosine_other=cosine_other,
     )
     equals(
         mean_square_slope,
@@ -70,7 +74,40 @@ def leaky(mean_square_slope, scale, he_factor, two_slopes):
         "for which a is (1 + a^2) / 2 equal to 1?",
         pair,
     )
-    return "mean squares count, and a slope of -1 is as good as 1."
+    what = "a cosine such as 0.75"
+    equals(
+        cosine,
+        "cosine",
+        0.64 / 1.04 / np.pi,
+        {
+            "that is ReLU's, at a = 0.": 1 / np.pi,
+            "divide by 1 + a^2, so that an input has the cosine 1 with itself.": 0.64
+            / np.pi,
+            "a right angle has the cosine 0, so only the part with J is left.": 1,
+            "1 - a counts squared.": 0.8 / 1.04 / np.pi,
+        },
+        "put 0 for the cosine and 0.2 for a into the chapter's map.",
+        what,
+        rtol=0.03,
+    )
+    equals(
+        cosine_other,
+        "cosine_other",
+        2 / np.pi,
+        {
+            "that is the linear network, which changes no angle; take your "
+            "other slope.": 0,
+            "that is ReLU's, at a = 0.": 1 / np.pi,
+            "divide by 1 + a^2, which is 2.": 4 / np.pi,
+        },
+        "put 0 for the cosine and your slope for a into the chapter's map.",
+        what,
+        rtol=0.01,
+    )
+    return (
+        "mean squares count, and a slope of -1 is as good as 1, for the "
+        "gradient."
+    )
 
 
 @checker
@@ -285,15 +322,15 @@ def overturned(relu, rival, control):
     attempted(relu=relu, rival=rival, control=control)
     _comparable("rival", rival, relu)
     _comparable("control", control, relu)
-    name, rates = rival.activation, rival.learning_rates
+    name, rates = rival.activation_name, rival.learning_rates
     _need(
-        name == "elu",
+        name in ("elu", "ELU(alpha=1.0)"),
         "the function of `rival`",
         "'elu'",
         repr(name),
         "the claim is about ELU: change its scale, not the function.",
     )
-    (final, column), (other, _) = _best(rival), _best(relu)
+    (final, _, column), (other, _, _) = rival.best(), relu.best()
     _need(
         0 < column < len(rates) - 1,
         "the best rate of `rival`",
@@ -314,9 +351,9 @@ def overturned(relu, rival, control):
         if abs(gap) <= 2 * error
         else "which scale brings ELU's chi to 1, and which rates suit it?",
     )
-    name, rates = control.activation, control.learning_rates
+    name, rates = control.activation_name, control.learning_rates
     _need(
-        name == "relu",
+        name in ("relu", "ReLU()"),
         "the function of `control`",
         "'relu'",
         repr(name),
@@ -371,12 +408,6 @@ def _comparable(name, result, relu):
         shown(rates),
         "each contender needs a rate of its own, chosen from several.",
     )
-
-
-def _best(result):
-    final = 100 * result.test_accuracy[-1]
-    column = int(final.mean(axis=0).argmax())
-    return final[:, column], column
 
 
 def _scale(result):

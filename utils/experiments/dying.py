@@ -6,12 +6,10 @@ samples. Accuracies are test accuracies.
 """
 
 from functools import partial
-from unittest import mock
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from .. import data, networks, records
 
@@ -20,11 +18,7 @@ HARSH = (0.2, 0.3, 0.4)
 GENTLE = (0.05, 0.1, 0.2)
 SLOPES = (0.01, 0.1, 0.25)
 HE = {"weight_init": "he", "bias_init": 0.0}
-# Leaky ReLU by its slope, which networks.ACTIVATIONS knows for 0.01 only.
-LEAKS = {
-    f"leaky {slope}": (partial(F.leaky_relu, negative_slope=slope), None)
-    for slope in SLOPES
-}
+LEAKS = {f"leaky {slope}": nn.LeakyReLU(slope) for slope in SLOPES}
 
 
 def lifted(dataset):
@@ -40,7 +34,6 @@ def lifted(dataset):
 
 def dead(nets, x):
     """Return whether each unit is dead on x, bool (layers, S, R, units)."""
-    function = networks.ACTIVATIONS[nets.activation][0]
     found = []
     # All samples at once would fill a gigabyte.
     for part in np.array_split(x, 8):
@@ -48,7 +41,7 @@ def dead(nets, x):
         for layer, (z, _) in enumerate(nets.activations(part)):
             z.requires_grad_()
             learned = [s[layer, ..., None, None] for s in _slopes(nets)]
-            (slope,) = torch.autograd.grad(function(z, *learned).sum(), z)
+            (slope,) = torch.autograd.grad(nets.function(z, *learned).sum(), z)
             found[-1].append((slope == 0).all(dim=2).numpy())
     return np.all(found, axis=0)
 
@@ -56,11 +49,6 @@ def dead(nets, x):
 def _slopes(nets):
     """Return what PReLU learned, (layers, S, R), in a list; else nothing."""
     return [torch.stack(nets.slopes)] if nets.slopes else []
-
-
-def percent(result):
-    """Return the accuracies after the last epoch in percent, (S, R)."""
-    return 100 * result.test_accuracy[-1]
 
 
 def dead_percent(nets, x):
@@ -212,16 +200,14 @@ class Harm:
         """
         harsh = nets.learning_rates[-1]
         ready = (change(nets.network(s, harsh), s) for s in self.seeds)
-        return percent(
-            networks.train_modules(
-                lambda: next(ready),
-                self.dataset,
-                seeds=self.seeds,
-                learning_rates=rates,
-                epochs=self.epochs,
-                optimizer="sgd",
-            )
-        )
+        return networks.train_modules(
+            lambda: next(ready),
+            self.dataset,
+            seeds=self.seeds,
+            learning_rates=rates,
+            epochs=self.epochs,
+            optimizer="sgd",
+        ).final_accuracy
 
     def silence(self, network, seed):
         """Give the units that the harsh rate killed a bias of -1e6."""
@@ -250,7 +236,7 @@ def _silenced(harm, rate):
     start = harm.harmed.initial
     return {
         "dead": 100 * np.moveaxis(harm.dead.mean(axis=-1), 0, -1),
-        "harmed": percent(harm.harmed),
+        "harmed": harm.harmed.final_accuracy,
         "rescued": harm.after(rate, harm.harmed)[:, 0],
         "silenced": harm.after(rate, start, harm.silence)[:, 0],
         "full": harm.after(rate, start)[:, 0],
@@ -358,16 +344,14 @@ def safety_net_signals(seeds):
 
 def _sunk(dataset, seeds, rates, epochs=8):
     return {
-        f"slope {slope}": percent(
-            networks.train_modules(
-                partial(_sunk_network, dataset, slope),
-                dataset,
-                seeds=seeds,
-                learning_rates=rate,
-                epochs=epochs,
-                optimizer="sgd",
-            )
-        )[:, 0]
+        f"slope {slope}": networks.train_modules(
+            partial(_sunk_network, dataset, slope),
+            dataset,
+            seeds=seeds,
+            learning_rates=rate,
+            epochs=epochs,
+            optimizer="sgd",
+        ).final_accuracy[:, 0]
         for slope, rate in rates.items()
     }
 
@@ -401,9 +385,7 @@ def sunk_signals(seeds):
 
 CURES = {
     "no cure": {},
-    "leaky 0.01": {"activation": "leaky 0.01"},
-    "leaky 0.1": {"activation": "leaky 0.1"},
-    "leaky 0.25": {"activation": "leaky 0.25"},
+    **{name: {"activation": leak} for name, leak in LEAKS.items()},
     "prelu": {"activation": "prelu"},
     "elu": {"activation": "elu"},
     "gelu": {"activation": "gelu"},
@@ -430,17 +412,16 @@ def scaled(given, factor):
 
 def _cured(dataset, seeds, change, rates=RATES, width=32, epochs=2):
     """Return accuracies (S, R), whether diverged, dead units in percent."""
-    with mock.patch.dict(networks.ACTIVATIONS, LEAKS):
-        nets = networks.train(
-            dataset,
-            widths=(width,) * 3,
-            seeds=seeds,
-            learning_rates=rates,
-            epochs=epochs,
-            **change,
-        )
-        gone = dead_percent(nets, dataset.x_train).mean(axis=2)
-    return percent(nets), nets.diverged, gone
+    nets = networks.train(
+        dataset,
+        widths=(width,) * 3,
+        seeds=seeds,
+        learning_rates=rates,
+        epochs=epochs,
+        **change,
+    )
+    gone = dead_percent(nets, dataset.x_train).mean(axis=2)
+    return nets.final_accuracy, nets.diverged, gone
 
 
 def _all_cured(dataset, seeds, names, **options):
@@ -515,20 +496,17 @@ def functions_signals(seeds):
 
 
 def _deep(dataset, seeds, rates, epochs, width=32):
-    with mock.patch.dict(networks.ACTIVATIONS, LEAKS):
-        return {
-            name: percent(
-                networks.train(
-                    dataset,
-                    activation=name,
-                    widths=(width,) * 10,
-                    seeds=seeds,
-                    epochs=epochs,
-                    learning_rates=own,
-                )
-            )
-            for name, own in rates.items()
-        }
+    return {
+        name: networks.train(
+            dataset,
+            activation=LEAKS.get(name, name),
+            widths=(width,) * 10,
+            seeds=seeds,
+            epochs=epochs,
+            learning_rates=own,
+        ).final_accuracy
+        for name, own in rates.items()
+    }
 
 
 @records.experiment(seeds=20, tolerance=20)

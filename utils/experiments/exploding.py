@@ -48,15 +48,14 @@ def treated(dataset, rates, **options):
     x[0] *= 1000
     misread = data.Dataset(x, dataset.y_train, dataset.x_test, dataset.y_test)
     return {
-        f"{trouble}, {cure}": 100
-        * networks.train(
+        f"{trouble}, {cure}": networks.train(
             misread if trouble == "misread" else dataset,
             learning_rates=own,
             weight_init=6.0 if trouble == "large start" else 2.0,
             bias_init=0.0,
             **CURES[cure],
             **options,
-        ).test_accuracy[-1]
+        ).final_accuracy
         for (trouble, cure), own in rates.items()
     }
 

@@ -56,7 +56,7 @@ def compete(dataset, rates, starts, quick, **options):
         )
         found |= {
             f"{name}, quick": 100 * result.test_accuracy[quick],
-            f"{name}, end": 100 * result.test_accuracy[-1],
+            f"{name}, end": result.final_accuracy,
             f"{name}, to 90 %": result.epochs_to(0.9),
             f"{name}, to loss 0.2": result.epochs_to(0.2, by="train_loss"),
         }

@@ -5,41 +5,35 @@ in percent. Accuracies are test accuracies, in percent.
 """
 
 from functools import partial
-from unittest import mock
 
 import numpy as np
 import torch
 from scipy.sparse import csr_array
 from torch import nn
-from torch.nn import functional as F
 
 from .. import data, models, networks, records
 
 # What networks.ACTIVATIONS does not know by name.
 FUNCTIONS = {
-    "absolute": (torch.abs, None),
-    "leaky 0.1": (partial(F.leaky_relu, negative_slope=0.1), None),
-    "leaky 0.25": (partial(F.leaky_relu, negative_slope=0.25), None),
+    "absolute": torch.abs,
+    "leaky 0.1": nn.LeakyReLU(0.1),
+    "leaky 0.25": nn.LeakyReLU(0.25),
 }
 
 
 def train(dataset, activation, rates, **options):
-    """Train as networks.train does, also with one of `FUNCTIONS`."""
-    with mock.patch.dict(networks.ACTIVATIONS, FUNCTIONS):
-        return networks.train(
-            dataset, activation=activation, learning_rates=rates, **options
-        )
+    """Train as networks.train does, also with a name in `FUNCTIONS`."""
+    return networks.train(
+        dataset,
+        activation=FUNCTIONS.get(activation, activation),
+        learning_rates=rates,
+        **options,
+    )
 
 
 def last(nets, x):
     """Return each hidden layer's outputs, (S, N, width), one rate only."""
-    with mock.patch.dict(networks.ACTIVATIONS, FUNCTIONS):
-        return [a[:, 0] for _, a in nets.activations(x)]
-
-
-def percent(result):
-    """Return the accuracies after the last epoch in percent, (S, R)."""
-    return 100 * result.test_accuracy[-1]
+    return [a[:, 0] for _, a in nets.activations(x)]
 
 
 # --- zeros, and what they save ---
@@ -101,7 +95,7 @@ def _dense(dataset, seeds, width=32, epochs=10):
     )
     x = dataset.x_test
     found = _zeros(last(result, x), last(result.initial, x))
-    return found | {"accuracy": percent(result)[:, 0]}
+    return found | {"accuracy": result.final_accuracy[:, 0]}
 
 
 @records.experiment(seeds=60)
@@ -165,7 +159,7 @@ def zeros_convolution(seeds):
         _outputs(nets, torch.as_tensor(dataset.x_test))
         for nets in (result, untrained)
     )
-    return _zeros(layers, before) | {"accuracy": percent(result)[:, 0]}
+    return _zeros(layers, before) | {"accuracy": result.final_accuracy[:, 0]}
 
 
 def _outputs(result, x):
@@ -205,7 +199,7 @@ def _directions(dataset, seeds, rates, width=32, epochs=10):
         )
         a = last(result, dataset.x_train)[2]
         found[f"rank, {name}"] = effective_rank(a)
-        found[f"accuracy, {name}"] = percent(result)[:, 0]
+        found[f"accuracy, {name}"] = result.final_accuracy[:, 0]
     return found
 
 
@@ -242,16 +236,14 @@ def directions_signals(seeds):
 
 def _scarce(dataset, width, rates, seeds, epochs):
     return {
-        name: percent(
-            train(
-                dataset,
-                name,
-                rate,
-                widths=(width,),
-                seeds=seeds,
-                epochs=epochs,
-            )
-        )[:, 0]
+        name: train(
+            dataset,
+            name,
+            rate,
+            widths=(width,),
+            seeds=seeds,
+            epochs=epochs,
+        ).final_accuracy[:, 0]
         for name, rate in rates.items()
     }
 
@@ -344,14 +336,14 @@ def penalty(seeds):
     return {
         "zeros": np.stack([_mean_zeros(r, digits.x_test) for r in nets], 2),
         "dead": np.stack([_dead(r, digits.x_train) for r in nets], 2),
-        "accuracy": np.stack([percent(r) for r in nets], 2),
+        "accuracy": np.stack([r.final_accuracy for r in nets], 2),
         "rank": np.stack([effective_rank(a) for _, a in third], 1),
         "near 0": np.stack([_near(a) for _, a in third], 1),
         "z < 0": np.stack(
             [100 * (z < 0).double().mean(dim=(1, 2)) for z, _ in third], 1
         ),
         "score": np.stack(
-            [percent(r)[:, 0] for r in (nets[0], nets[2], *smooth)], 1
+            [r.final_accuracy[:, 0] for r in (nets[0], nets[2], *smooth)], 1
         ),
     }
 

@@ -28,15 +28,14 @@ def accuracies(dataset, contenders, **options):
         The accuracy of each contender after the last epoch, (S, R).
     """
     return {
-        title: 100
-        * networks.train(
+        title: networks.train(
             dataset,
             activation=activation,
             weight_init=start,
             bias_init=0.0,
             learning_rates=rates,
             **options,
-        ).test_accuracy[-1]
+        ).final_accuracy
         for title, (activation, start, rates) in contenders.items()
     }
 

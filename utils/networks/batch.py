@@ -4,6 +4,8 @@ Parameters carry a leading axis, one entry per network (a member of the
 batch), so that one matrix product serves all members. The members never mix.
 """
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 
@@ -38,8 +40,6 @@ class ReLUSquared(nn.Module):
         return _relu_squared(x)
 
 
-# The one activation of the book that torch has no module for.
-
 # The names of utils.activations: torch's function, torch's module.
 ACTIVATIONS = {
     "identity": (lambda x: x, nn.Identity),
@@ -67,6 +67,59 @@ WEIGHT_INITS = {
     "xavier": lambda fan_in, fan_out: 2 * fan_in / (fan_in + fan_out),
     "lecun": lambda fan_in, fan_out: 1,
 }
+
+
+class Pointwise(nn.Module):
+    """A function as a module, for what torch has no module for.
+
+    Parameters
+    ----------
+    function : callable
+        Maps a tensor to one of its shape.
+
+    Examples
+    --------
+    >>> Pointwise(torch.abs)(torch.tensor([-1.0, 3.0]))
+    tensor([1., 3.])
+    """
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def extra_repr(self):
+        """Return the function's name."""
+        return name_of(self.function)
+
+    def forward(self, x):
+        """Return the function of x."""
+        return self.function(x)
+
+
+def name_of(activation):
+    """Return a name in ACTIVATIONS as it is, and another function's own."""
+    if isinstance(activation, str):
+        return activation
+    if isinstance(activation, nn.Module):
+        return repr(activation)
+    return getattr(activation, "__name__", type(activation).__name__)
+
+
+def function_of(activation):
+    """Return torch's function for a name in ACTIVATIONS or a function."""
+    if isinstance(activation, str):
+        return ACTIVATIONS[activation][0]
+    return activation
+
+
+def module_of(activation):
+    """Return a new module for a name in ACTIVATIONS or a function."""
+    if isinstance(activation, str):
+        return ACTIVATIONS[activation][1]()
+    if isinstance(activation, nn.Module):
+        return copy.deepcopy(activation)
+    return Pointwise(activation)
+
 
 # What a network consists of: what is trained, and running averages.
 TRAINED = ("weights", "biases", "slopes", "scales", "shifts")
@@ -104,8 +157,8 @@ class Networks:
 
     Parameters
     ----------
-    activation : str
-        A name in ACTIVATIONS.
+    activation : str or callable
+        A name in ACTIVATIONS, or a function of a tensor.
     residual : bool
         Whether a hidden layer, from the second on, adds its input to its
         output.
@@ -124,7 +177,7 @@ class Networks:
         numbers and running averages, else empty lists.
     """
 
-    activation: str
+    activation: str | Callable
     residual: bool
     seeds: tuple
     learning_rates: tuple
@@ -141,9 +194,19 @@ class Networks:
         sizes = [w.shape[2] for w in self.weights] + [self.biases[-1].shape[2]]
         return (
             f"{type(self).__name__}({'-'.join(map(str, sizes))} "
-            f"{self.activation}, {len(self.seeds)} seeds x "
+            f"{self.activation_name}, {len(self.seeds)} seeds x "
             f"{len(self.learning_rates)} learning rates)"
         )
+
+    @property
+    def activation_name(self):
+        """The activation's name, also where it is a function."""
+        return name_of(self.activation)
+
+    @property
+    def function(self):
+        """The activation as torch's function."""
+        return function_of(self.activation)
 
     @property
     def shape(self):
@@ -261,7 +324,7 @@ class Networks:
             parts = [_linear(own, layer)]
             if self.scales:
                 parts.append(_batch_norm(own, layer))
-            parts.append(ACTIVATIONS[self.activation][1]())
+            parts.append(module_of(self.activation))
             if self.slopes:
                 parts[-1].weight = nn.Parameter(
                     own["slopes"][layer].reshape(1).clone()
@@ -363,7 +426,7 @@ def forward(x, activation, residual, members, training=False):
 
     x is (S * R, N, features), and `members` what `flatten` returns.
     """
-    function = ACTIVATIONS[activation][0]
+    function = function_of(activation)
     weights, biases = members["weights"], members["biases"]
     slopes, hidden = members["slopes"], []
     for layer, (weight, bias) in enumerate(zip(weights[:-1], biases)):

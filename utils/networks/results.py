@@ -35,6 +35,11 @@ class Best(NamedTuple):
 class _Curves:
     """What results with `train_loss` and `test_accuracy` have in common."""
 
+    @property
+    def final_accuracy(self):
+        """Test accuracy after the last epoch in percent, (S, R)."""
+        return 100 * self.test_accuracy[-1]
+
     def best(self, by="test_accuracy"):
         """Return the accuracies of all seeds at the best rate, and the rate.
 
@@ -72,7 +77,7 @@ class _Curves:
         score = arguments.choice("by", by, goodness)()
         column = int(score.argmax())
         return Best(
-            100 * self.test_accuracy[-1, :, column],
+            self.final_accuracy[:, column],
             self.learning_rates[column],
             column,
         )

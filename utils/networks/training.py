@@ -79,8 +79,10 @@ def train(
     dataset : Dataset or RegressionDataset
         Samples and labels, such as `data.digits()`, or samples and numbers,
         such as `data.curve()`.
-    activation : str
-        A name in ACTIVATIONS. prelu learns one slope per layer, from 0.25 on.
+    activation : str or callable
+        A name in ACTIVATIONS, or a function that maps a tensor to one of its
+        shape, such as torch.abs or nn.LeakyReLU(0.1). "prelu" learns one
+        slope per layer, from 0.25 on; a function has nothing to learn.
     widths : int or sequence of int
         The width of each hidden layer; ``()`` for none.
     seeds : int or sequence of int
@@ -155,7 +157,7 @@ sgd, 0 diverged)
         "a Dataset such as data.digits(), or a RegressionDataset such as "
         "data.curve()",
     )
-    arguments.choice("activation", activation, ACTIVATIONS)
+    _check_activation(activation, dtype)
     seeds, rates = _check_training(
         seeds, learning_rates, epochs, batch_size, optimizer, dtype
     )
@@ -421,6 +423,33 @@ def _built(build, seed):
             f"and no dropout; got {', '.join(unfit) or 'none'} in {module}"
         )
     return module
+
+
+def _check_activation(activation, dtype):
+    if not callable(activation):
+        arguments.choice("activation", activation, ACTIVATIONS)
+        return
+    wanted = (
+        "activation must be a name, such as 'relu', or map a tensor to one of "
+        "its shape, such as torch.abs or nn.LeakyReLU(0.1)"
+    )
+    if isinstance(activation, nn.Module) and [*activation.parameters()]:
+        raise ValueError(
+            f"{wanted}, and have nothing to learn, got {activation!r}"
+        )
+    given = torch.ones(1, 2, 3, dtype=dtype, requires_grad=True)
+    try:
+        made = activation(given)
+    except Exception as error:
+        raise ValueError(f"{wanted}; it failed: {error}") from error
+    if not isinstance(made, torch.Tensor) or made.shape != given.shape:
+        shape = tuple(getattr(made, "shape", ()))
+        raise ValueError(
+            f"{wanted}; of a Tensor {tuple(given.shape)} it made a "
+            f"{type(made).__name__} {shape}"
+        )
+    if not made.requires_grad:
+        raise ValueError(f"{wanted}; torch must be able to differentiate it")
 
 
 def _check_training(

@@ -8,6 +8,7 @@ from utils.checks import nonlinearity as check
 PAIR, ONE = "two numbers such as [1, -1]", "a number such as -1.5"
 REGIONS = "a number of regions such as 7"
 PIECES = "a number of pieces such as 7"
+AVERAGE = "an average such as 7"
 TRUE = [-5, 6], -8, [-4, 5], -7, 3
 
 
@@ -302,7 +303,7 @@ WRONG = [
     ),
     (
         check.zero_biases,
-        (56, 2),
+        (56, 2, 101, 51),
         "`plane`",
         REGIONS,
         "56",
@@ -311,7 +312,7 @@ WRONG = [
     ),
     (
         check.zero_biases,
-        (11, 2),
+        (11, 2, 101, 51),
         "`plane`",
         REGIONS,
         "11",
@@ -319,7 +320,7 @@ WRONG = [
     ),
     (
         check.zero_biases,
-        (10, 2),
+        (10, 2, 101, 51),
         "`plane`",
         REGIONS,
         "10",
@@ -327,7 +328,7 @@ WRONG = [
     ),
     (
         check.zero_biases,
-        (1024, 2),
+        (1024, 2, 101, 51),
         "`plane`",
         REGIONS,
         "1024",
@@ -335,7 +336,7 @@ WRONG = [
     ),
     (
         check.zero_biases,
-        (20, 11),
+        (20, 11, 101, 51),
         "`line`",
         REGIONS,
         "11",
@@ -344,7 +345,7 @@ WRONG = [
     ),
     (
         check.zero_biases,
-        (20, 10),
+        (20, 10, 101, 51),
         "`line`",
         REGIONS,
         "10",
@@ -352,11 +353,67 @@ WRONG = [
     ),
     (
         check.zero_biases,
-        (20, 20),
+        (20, 20, 101, 51),
         "`line`",
         REGIONS,
         "20",
         "that is the plane's; with one input a hinge is a point, not a line.",
+    ),
+    (
+        check.zero_biases,
+        (20, 2, 2, 51),
+        "`deep`",
+        AVERAGE,
+        "2",
+        "that is a line through the origin, which turns all at once.",
+    ),
+    (
+        check.zero_biases,
+        (20, 2, 21, 51),
+        "`deep`",
+        AVERAGE,
+        "21",
+        "that is one layer; deeper units switch, too.",
+    ),
+    (
+        check.zero_biases,
+        (20, 2, 20**5, 51),
+        "`deep`",
+        AVERAGE,
+        "3.2e+06",
+        "that would be folds, and random weights do not fold.",
+    ),
+    (
+        check.zero_biases,
+        (20, 2, 32, 51),
+        "`deep`",
+        AVERAGE,
+        "32",
+        "five layers that each double the pieces would be folds.",
+    ),
+    (
+        check.zero_biases,
+        (20, 2, 101, 101),
+        "`ray`",
+        AVERAGE,
+        "101",
+        "that is the whole line; the ray turns through less.",
+    ),
+    (
+        check.zero_biases,
+        (20, 2, 101, 26),
+        "`ray`",
+        AVERAGE,
+        "26",
+        "that is an eighth of a turn; the ray ends up at a right angle to p.",
+    ),
+    (
+        check.zero_biases,
+        (20, 2, 101, 2),
+        "`ray`",
+        AVERAGE,
+        "2",
+        "the ray misses the origin, so its units do not switch together.",
     ),
     (
         check.fold,

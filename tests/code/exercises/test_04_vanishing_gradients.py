@@ -8,6 +8,7 @@ from tests.code.exercises import digits
 from utils import networks
 from utils.checks import vanishing_gradients as check
 
+COSINE = "a cosine such as 0.75"
 MEAN, SCALE, FACTOR = (
     "a mean square such as 0.25",
     "a scale such as 1.25",
@@ -87,7 +88,7 @@ def test_fair_comparison_is_right():
 WRONG = [
     (
         check.leaky,
-        (0.6, 1.92, 1.77, [-1, 1]),
+        (0.6, 1.92, 1.77, [-1, 1], 0.196, 0.637),
         "`mean_square_slope`",
         MEAN,
         "0.6",
@@ -95,7 +96,7 @@ WRONG = [
     ),
     (
         check.leaky,
-        (0.5, 1.92, 1.77, [-1, 1]),
+        (0.5, 1.92, 1.77, [-1, 1], 0.196, 0.637),
         "`mean_square_slope`",
         MEAN,
         "0.5",
@@ -103,7 +104,7 @@ WRONG = [
     ),
     (
         check.leaky,
-        (1.04, 1.92, 1.77, [-1, 1]),
+        (1.04, 1.92, 1.77, [-1, 1], 0.196, 0.637),
         "`mean_square_slope`",
         MEAN,
         "1.04",
@@ -111,7 +112,7 @@ WRONG = [
     ),
     (
         check.leaky,
-        (0.52, 2, 1.77, [-1, 1]),
+        (0.52, 2, 1.77, [-1, 1], 0.196, 0.637),
         "`scale`",
         SCALE,
         "2",
@@ -119,7 +120,7 @@ WRONG = [
     ),
     (
         check.leaky,
-        (0.52, 1.67, 1.77, [-1, 1]),
+        (0.52, 1.67, 1.77, [-1, 1], 0.196, 0.637),
         "`scale`",
         SCALE,
         "1.67",
@@ -127,7 +128,7 @@ WRONG = [
     ),
     (
         check.leaky,
-        (0.52, 1.92, 3.12, [-1, 1]),
+        (0.52, 1.92, 3.12, [-1, 1], 0.196, 0.637),
         "`he_factor`",
         FACTOR,
         "3.12",
@@ -135,7 +136,7 @@ WRONG = [
     ),
     (
         check.leaky,
-        (0.52, 1.92, 1.8, [-1, 1]),
+        (0.52, 1.92, 1.8, [-1, 1], 0.196, 0.637),
         "`he_factor`",
         FACTOR,
         "1.8",
@@ -143,7 +144,7 @@ WRONG = [
     ),
     (
         check.leaky,
-        (0.52, 1.92, 1, [-1, 1]),
+        (0.52, 1.92, 1, [-1, 1], 0.196, 0.637),
         "`he_factor`",
         FACTOR,
         "1",
@@ -151,7 +152,7 @@ WRONG = [
     ),
     (
         check.leaky,
-        (0.52, 1.92, 0.566, [-1, 1]),
+        (0.52, 1.92, 0.566, [-1, 1], 0.196, 0.637),
         "`he_factor`",
         FACTOR,
         "0.566",
@@ -159,7 +160,7 @@ WRONG = [
     ),
     (
         check.leaky,
-        (0.52, 1.92, 3.24, [-1, 1]),
+        (0.52, 1.92, 3.24, [-1, 1], 0.196, 0.637),
         "`he_factor`",
         FACTOR,
         "3.24",
@@ -167,7 +168,7 @@ WRONG = [
     ),
     (
         check.leaky,
-        (0.721, 1.92, 1.77, [-1, 1]),
+        (0.721, 1.92, 1.77, [-1, 1], 0.196, 0.637),
         "`mean_square_slope`",
         MEAN,
         "0.721",
@@ -175,7 +176,7 @@ WRONG = [
     ),
     (
         check.leaky,
-        (0.52, 1.92, 1.77, [1, 0]),
+        (0.52, 1.92, 1.77, [1, 0], 0.196, 0.637),
         "`two_slopes`",
         "two numbers such as [0.5, 2]",
         "[0, 1]",
@@ -183,11 +184,67 @@ WRONG = [
     ),
     (
         check.leaky,
-        (0.52, 1.92, 1.77, 1),
+        (0.52, 1.92, 1.77, 1, 0.196, 0.637),
         "`two_slopes`",
         "two numbers such as [0.5, 2] of shape (2,)",
         "shape ()",
         "compare the two shapes, step by step.",
+    ),
+    (
+        check.leaky,
+        (0.52, 1.92, 1.77, [-1, 1], 0.318, 0.637),
+        "`cosine`",
+        COSINE,
+        "0.318",
+        "that is ReLU's, at a = 0.",
+    ),
+    (
+        check.leaky,
+        (0.52, 1.92, 1.77, [-1, 1], 0.204, 0.637),
+        "`cosine`",
+        COSINE,
+        "0.204",
+        "divide by 1 + a^2, so that an input has the cosine 1 with itself.",
+    ),
+    (
+        check.leaky,
+        (0.52, 1.92, 1.77, [-1, 1], 1, 0.637),
+        "`cosine`",
+        COSINE,
+        "1",
+        "a right angle has the cosine 0, so only the part with J is left.",
+    ),
+    (
+        check.leaky,
+        (0.52, 1.92, 1.77, [-1, 1], 0.245, 0.637),
+        "`cosine`",
+        COSINE,
+        "0.245",
+        "1 - a counts squared.",
+    ),
+    (
+        check.leaky,
+        (0.52, 1.92, 1.77, [-1, 1], 0.196, 0),
+        "`cosine_other`",
+        COSINE,
+        "0",
+        "that is the linear network, which changes no angle; take your other slope.",
+    ),
+    (
+        check.leaky,
+        (0.52, 1.92, 1.77, [-1, 1], 0.196, 0.318),
+        "`cosine_other`",
+        COSINE,
+        "0.318",
+        "that is ReLU's, at a = 0.",
+    ),
+    (
+        check.leaky,
+        (0.52, 1.92, 1.77, [-1, 1], 0.196, 1.273),
+        "`cosine_other`",
+        COSINE,
+        "1.273",
+        "divide by 1 + a^2, which is 2.",
     ),
     (
         check.double,

@@ -19,6 +19,7 @@ NETWORKS = (
 HALF = np.array([1, 1, 1, 1, 0, 0, 0, 0])
 STRIPES = np.tile(HALF, (8, 1))
 SWITCHING = np.array([np.roll(HALF, k) for k in range(8)])
+ALIKE = np.kron(np.eye(2), np.ones((4, 4)))
 BOARD = np.indices((8, 8)).sum(axis=0) % 2
 
 
@@ -376,7 +377,7 @@ WRONG = [
     ),
     (
         check.halves,
-        (STRIPES.T, STRIPES, SWITCHING),
+        (STRIPES.T, STRIPES, SWITCHING, ALIKE),
         "the share of zeros of each unit in `stripes`",
         "0 or 1",
         "[0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]",
@@ -384,7 +385,7 @@ WRONG = [
     ),
     (
         check.halves,
-        (STRIPES, SWITCHING, SWITCHING),
+        (STRIPES, SWITCHING, SWITCHING, ALIKE),
         "the share of zeros of each image in `together`",
         "0 or 1",
         "[0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5]",
@@ -392,7 +393,7 @@ WRONG = [
     ),
     (
         check.halves,
-        (STRIPES, STRIPES.T, STRIPES),
+        (STRIPES, STRIPES.T, STRIPES, ALIKE),
         "the share of zeros of each unit in `switching`",
         "0.5",
         "[0, 0, 0, 0, 1, 1, 1, 1]",
@@ -400,7 +401,7 @@ WRONG = [
     ),
     (
         check.halves,
-        (STRIPES - 0.5, STRIPES.T, SWITCHING),
+        (STRIPES - 0.5, STRIPES.T, SWITCHING, ALIKE),
         "`stripes`",
         "numbers of 0 or more",
         "-0.5",
@@ -408,7 +409,7 @@ WRONG = [
     ),
     (
         check.halves,
-        (STRIPES, STRIPES.T, BOARD),
+        (STRIPES, STRIPES.T, BOARD, ALIKE),
         "`switching`",
         "8 different sets of active units",
         "2",
@@ -417,11 +418,28 @@ WRONG = [
     ),
     (
         check.halves,
-        (STRIPES, STRIPES.T, np.eye(8)),
+        (STRIPES, STRIPES.T, np.eye(8), ALIKE),
         "the share of zeros of `switching`",
         "0.5",
         "0.875",
         "32 of the 64 numbers are 0.",
+    ),
+    (
+        check.halves,
+        (STRIPES, STRIPES.T, SWITCHING, SWITCHING),
+        "`alike`",
+        "4 units for the images 1 to 4, and 4 for the others",
+        "7 and 7",
+        "a unit counts if some image of the batch has it on; which images must "
+        "have the same units on?",
+    ),
+    (
+        check.halves,
+        (STRIPES, STRIPES.T, SWITCHING, STRIPES),
+        "the share of zeros of each unit in `alike`",
+        "0.5",
+        "[0, 0, 0, 0, 1, 1, 1, 1]",
+        "count the zeros in each column.",
     ),
     (
         check.zeros_of,

@@ -299,7 +299,7 @@ WRONG = [
     ),
     (
         check.back,
-        ("yes", "yes", "no", "yes"),
+        ("yes", "yes", "no", "yes", "yes"),
         "`decay_both`",
         "the other answer",
         "'yes'",
@@ -308,7 +308,7 @@ WRONG = [
     ),
     (
         check.back,
-        ("no", "no", "no", "yes"),
+        ("no", "no", "no", "yes", "yes"),
         "`decay_weights`",
         "the other answer",
         "'no'",
@@ -317,7 +317,7 @@ WRONG = [
     ),
     (
         check.back,
-        ("no", "yes", "yes", "yes"),
+        ("no", "yes", "yes", "yes", "yes"),
         "`frozen_below`",
         "the other answer",
         "'yes'",
@@ -325,12 +325,20 @@ WRONG = [
     ),
     (
         check.back,
-        ("no", "yes", "no", "no"),
+        ("no", "yes", "no", "no", "yes"),
         "`one_neighbour`",
         "the other answer",
         "'no'",
         "one living unit is enough to send a "
         "gradient to the first layer; whose inputs does that move?",
+    ),
+    (
+        check.back,
+        ("no", "yes", "no", "yes", "no"),
+        "`new_order`",
+        "the other answer",
+        "'no'",
+        "dead is said of a unit *on given data*; are these still the same?",
     ),
     (
         check.bare,

@@ -11,7 +11,7 @@ from utils.checks import in_practice as check
 
 OPTION = "the option that the run shows"
 SHARE = "a share such as 0.15"
-BUDGET = 2048, 4 / 3, 0.02, 44
+BUDGET = 2048, 4 / 3, 0.02, 44, 0.7
 TOKENS = "a whole number of tokens"
 REACHED = "the test accuracy after three epochs"
 CUT = "cut(network, keep) of a 3-5-4-2 network"
@@ -229,7 +229,7 @@ WRONG = [
     ),
     (
         check.budget,
-        (*BUDGET[:2], 0.04, 44),
+        (*BUDGET[:2], 0.04, 44, 0.7),
         "`time_saved`",
         SHARE,
         "0.04",
@@ -237,7 +237,7 @@ WRONG = [
     ),
     (
         check.budget,
-        (*BUDGET[:2], 2, 44),
+        (*BUDGET[:2], 2, 44, 0.7),
         "`time_saved`",
         SHARE,
         "2",
@@ -245,7 +245,7 @@ WRONG = [
     ),
     (
         check.budget,
-        (*BUDGET[:3], 43),
+        (*BUDGET[:3], 43, 0.7),
         "`tokens`",
         TOKENS,
         "43",
@@ -253,7 +253,7 @@ WRONG = [
     ),
     (
         check.budget,
-        (*BUDGET[:3], np.log(0.01) / np.log(0.9)),
+        (*BUDGET[:3], np.log(0.01) / np.log(0.9), 0.7),
         "`tokens`",
         TOKENS,
         "43.7087",
@@ -261,7 +261,7 @@ WRONG = [
     ),
     (
         check.budget,
-        (*BUDGET[:3], 3),
+        (*BUDGET[:3], 3, 0.7),
         "`tokens`",
         TOKENS,
         "3",
@@ -270,12 +270,53 @@ WRONG = [
     ),
     (
         check.budget,
-        (*BUDGET[:3], 10),
+        (*BUDGET[:3], 10, 0.7),
         "`tokens`",
         TOKENS,
         "10",
         "a row is skipped if its unit is zero for all tokens: which power is "
         "that?",
+    ),
+    (
+        check.budget,
+        (*BUDGET[:4], 0.4),
+        "`read`",
+        SHARE,
+        "0.4",
+        "the first matrix must be read to know which outputs are zero.",
+    ),
+    (
+        check.budget,
+        (*BUDGET[:4], 0.1),
+        "`read`",
+        SHARE,
+        "0.1",
+        "that is of the second matrix alone; there are the first and the "
+        "attention, too.",
+    ),
+    (
+        check.budget,
+        (*BUDGET[:4], 0.55),
+        "`read`",
+        SHARE,
+        "0.55",
+        "that is of the feed-forward layer; the attention is read, too.",
+    ),
+    (
+        check.budget,
+        (*BUDGET[:4], 0.3),
+        "`read`",
+        SHARE,
+        "0.3",
+        "that is the share that is saved.",
+    ),
+    (
+        check.budget,
+        (*BUDGET[:4], 70),
+        "`read`",
+        SHARE,
+        "70",
+        "a share between 0 and 1, not percent.",
     ),
     (
         check.mended,
@@ -505,7 +546,7 @@ WRONG = [
     ("checker", "answers"),
     [
         (check.five, (" c ", "Biases")),
-        (check.budget, (2048.0, 1.33, 0.02, 44.0)),
+        (check.budget, (2048.0, 1.33, 0.02, 44.0, 0.7)),
         (check.mended, (network(nn.Tanh, nn.init.xavier_normal_), 0.1)),
         (
             check.control,

@@ -1,0 +1,550 @@
+"""Checkers for the exercises of chapter 11, in the wild."""
+
+import numpy as np
+
+from utils.checks.answers import (
+    agrees,
+    call,
+    choice,
+    close,
+    equals,
+    hint_for,
+    in_float64,
+)
+from utils.checks.feedback import attempted, checker, shown, wrong
+
+# Two samples of five channels of 1 x 2: one is on in one place of the second
+# sample, two are never on, one of them with exact zeros, one is always on, and
+# one is on and off in both.
+Z = np.array(
+    [
+        [[[-1, -2]], [[-3, -1]], [[0, -2]], [[1, 3]], [[1, -3]]],
+        [[[-2, 9]], [[-1, -4]], [[-1, 0]], [[2, 1]], [[-2, 1]]],
+    ],
+    float,
+)
+SLOPES = np.array(
+    [
+        [0, 0.25, 0, 0, 0.25],
+        [0.25, 0, -0.1, 0, 0],
+        [0, 0.001, 0.2, 0, 0],
+    ]
+)
+PLACES = 0, 2, 3
+
+
+def _never_on(z):
+    return (z <= 0).all(axis=PLACES)
+
+
+@checker
+def channels(never_on, dead):
+    """Exercise 1: channels that are never on, and dead ones."""
+    attempted(never_on=never_on, dead=dead)
+    what = "a truth value for each channel"
+    agrees(
+        never_on,
+        "never_on",
+        lambda z: 1 * _never_on(z),
+        [(Z,)],
+        {
+            "at 0 ReLU puts out 0: on is above 0, and 0 is off.": lambda z: (
+                z < 0
+            ).all(axis=PLACES),
+            "those are the channels that are on somewhere.": lambda z: (
+                z > 0
+            ).any(axis=PLACES),
+            "those are the channels that are always on.": lambda z: (
+                z > 0
+            ).all(axis=PLACES),
+            "off somewhere is not off everywhere.": lambda z: (z <= 0).any(
+                axis=PLACES
+            ),
+            "a mean below 0 hides the places that are on.": lambda z: (
+                z.mean(axis=PLACES) <= 0
+            ),
+            "that is the first sample alone.": lambda z: _never_on(z[:1]),
+        },
+        "all samples and all positions must be off.",
+        what,
+    )
+    agrees(
+        dead,
+        "dead",
+        lambda z, slope: 1 * (_never_on(z) & (slope == 0)),
+        [(Z, slope) for slope in SLOPES],
+        {
+            "never on is not enough: with a slope below 0 the channel still "
+            "passes its inputs on.": lambda z, slope: _never_on(z),
+            "a slope of 0 is not enough: the channel may be on.": lambda z, slope: (
+                slope == 0
+            ),
+            "it takes both, never on *and* a slope of 0.": lambda z, slope: (
+                _never_on(z) | (slope == 0)
+            ),
+            "a negative slope is a slope, too.": lambda z, slope: (
+                _never_on(z) & (slope <= 0)
+            ),
+            "small is not 0.": lambda z, slope: (
+                _never_on(z) & (abs(slope) < 0.01)
+            ),
+        },
+        "nothing of the channel may depend on its inputs.",
+        what,
+    )
+    return "channels, not positions; and a slope keeps one alive."
+
+
+LIVING, SHARE = 200, 0.01
+
+
+@checker
+def enough(false_20, hit, n_enough, rarest, n):
+    """Exercise 2: how many inputs it takes to call a channel dead."""
+    attempted(
+        false_20=false_20, hit=hit, n_enough=n_enough, rarest=rarest, n=n
+    )
+    off_20, count = (1 - SHARE) ** 20, "a whole number of inputs"
+    share = "a share such as 0.25"
+    equals(
+        false_20,
+        "false_20",
+        LIVING * off_20,
+        {
+            "that is for one channel; there are 200.": off_20,
+            "those are the channels that do show themselves.": LIVING
+            * (1 - off_20),
+            "1 % on each of 20 inputs is not 20 %: multiply the shares of "
+            "being off.": LIVING * (1 - 20 * SHARE),
+        },
+        "off on all inputs: which power of 0.99?",
+        "a number of channels such as 12.5",
+        atol=0.6,
+    )
+    equals(
+        hit,
+        "hit",
+        1 - (1 - SHARE) ** 164,
+        {
+            "that is the share of inputs on which all of them are off.": (
+                1 - SHARE
+            )
+            ** 164,
+            "shares add up only if no two happen together.": 164 * SHARE,
+            "that is one channel's; each of the 164 may be on.": SHARE,
+            "the 36 others were not cut.": 1 - (1 - SHARE) ** LIVING,
+        },
+        "it is the chance that not all of 164 are off.",
+        share,
+        atol=0.008,
+    )
+    exact = np.log(1 / LIVING) / np.log(1 - SHARE)
+    equals(
+        n_enough,
+        "n_enough",
+        528,
+        {
+            "with so many inputs it is still one channel or more.": 527,
+            "inputs come whole, and it must be fewer than one channel.": exact,
+            "that is one appearance of each in the mean; many miss theirs.": 100,
+            "with so many inputs *one* channel is missed with a probability of "
+            "1 %; there are 200.": 459,
+        },
+        "solve 200 * 0.99^n < 1.",
+        count,
+        atol=0.05,
+    )
+    equals(
+        rarest,
+        "rarest",
+        1 - 0.05 ** (1 / 300),
+        {
+            "once in 300 would be missed in 37 % of such runs; 5 % was asked.": 1
+            / 300,
+            "that is the share of being off.": 0.05 ** (1 / 300),
+            "unseen is not impossible.": 0.0,
+            "a share between 0 and 1, not percent.": 1.0,
+        },
+        "solve (1 - p)^300 = 0.05.",
+        "a share such as 0.002",
+        atol=1e-4,
+    )
+    equals(
+        n,
+        "n",
+        20,
+        {
+            "positions of one image are not independent: a channel that looks "
+            "for stars is on in an image with stars, at many places.": 81920,
+            "those are the positions of one image.": 4096,
+        },
+        "how many independent chances to be on has the channel?",
+        count,
+    )
+    return "unseen in n inputs means rarer than about 3 / n, not never."
+
+
+@checker
+def without(answer):
+    """Exercise 3: two convolutions without the dead channels between."""
+    attempted(without=answer)
+    import torch
+    from torch import nn
+
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        network = nn.Sequential(
+            nn.Conv2d(2, 5, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(5, 5, (1, 3), padding=(0, 1)),
+        ).double()
+        x = torch.randn(4, 2, 6, 6, dtype=torch.float64)
+    dead = np.array([False, True, False, False, True])
+    with torch.no_grad():
+        network[0].bias[torch.as_tensor(dead)] = -50
+    where = f"without(a Sequential, {shown(dead)})"
+    small = call(answer, "without", network, dead, what="a network")
+    if not isinstance(small, nn.Sequential) or len(small) != 3:
+        raise wrong(
+            where,
+            "an nn.Sequential of three parts",
+            shown(small),
+            "return convolution, ReLU and convolution, as they were.",
+        )
+    shapes = [tuple(p.shape) for p in small.parameters()]
+    wanted = [(3, 2, 3, 3), (3,), (5, 3, 1, 3), (5,)]
+    if shapes != wanted:
+        raise wrong(
+            f"the parameters of {where}",
+            shown(wanted),
+            shown(shapes),
+            hint_for(
+                {
+                    "weights of 0 are still there, and still multiplied.": [
+                        (5, 2, 3, 3),
+                        (5,),
+                        (5, 5, 1, 3),
+                        (5,),
+                    ],
+                    "the second convolution reads the channels that went: cut "
+                    "the second axis of its weights.": [
+                        *wanted[:2],
+                        (5, 5, 1, 3),
+                        (5,),
+                    ],
+                    "the first axis of the weights is what a convolution puts "
+                    "out, the second what it reads.": [
+                        *wanted[:2],
+                        (3, 5, 1, 3),
+                        (3,),
+                    ],
+                    "what the second convolution puts out stays whole.": [
+                        *wanted[:2],
+                        (3, 3, 1, 3),
+                        (3,),
+                    ],
+                    "dead says which channels go, not which stay.": [
+                        (2, 2, 3, 3),
+                        (2,),
+                        (5, 2, 1, 3),
+                        (5,),
+                    ],
+                    "a channel that goes takes its bias along.": [
+                        (3, 2, 3, 3),
+                        (5,),
+                        *wanted[2:],
+                    ],
+                },
+                "the first convolution puts out three channels, the second "
+                "reads three.",
+                lambda way: shapes == way,
+            ),
+        )
+    in_float64(where, small, "nn.Conv2d")
+    got = call(
+        lambda images: small(images).detach().numpy(),
+        "the small network",
+        x,
+        what="images",
+    )
+    first, _, second = network
+
+    def by(first, activation=torch.relu):
+        with torch.no_grad():
+            return second(activation(first(x))).numpy()
+
+    truth = by(first)
+    if got.shape != truth.shape:
+        raise wrong(
+            f"the output of {where}",
+            f"shape {truth.shape}",
+            f"shape {got.shape}",
+            "stride and padding stay as they were, in both convolutions.",
+        )
+    if not close(got, truth):
+        at = np.abs(got - truth).argmax()
+        with torch.no_grad():
+            second_bias = second.bias.numpy()[:, None, None]
+        raise wrong(
+            f"a number of the output of {where}",
+            shown(truth.flat[at]),
+            shown(got.flat[at]),
+            hint_for(
+                {
+                    "the bias of the second convolution was lost.": truth
+                    - second_bias,
+                    "the biases were lost.": by(_unbiased(first, ~dead))
+                    - second_bias,
+                    "the bias of the first convolution was lost.": by(
+                        _unbiased(first, ~dead)
+                    ),
+                    "no ReLU belongs behind the last convolution.": np.maximum(
+                        truth, 0
+                    ),
+                    "the ReLU is missing.": by(
+                        first,
+                        lambda z: z * torch.as_tensor(~dead)[:, None, None],
+                    ),
+                },
+                "are weights and biases copied, from the channels that stay?",
+                lambda way: close(got, way),
+            ),
+        )
+    return "fewer channels, and the same outputs."
+
+
+def _unbiased(convolution, kept):
+    """Return the convolution without the biases of what is kept."""
+    import torch
+
+    kept = torch.as_tensor(kept)[:, None, None]
+    bias = convolution.bias.detach()[:, None, None]
+    return lambda x: convolution(x) - bias * kept
+
+
+@checker
+def cuts(norm_first, relu_first, prelu, pooled):
+    """Exercise 4: predict which cuts change the output."""
+    answers = {
+        "norm_first": norm_first,
+        "relu_first": relu_first,
+        "prelu": prelu,
+        "pooled": pooled,
+    }
+    attempted(**answers)
+    for (name, answer), (truth, hint) in zip(
+        answers.items(),
+        (
+            (
+                "same",
+                "ReLU comes last, so what reaches the next layer is 0.",
+            ),
+            (
+                "changed",
+                "the channel gives 0 to the norm; what does the norm make of "
+                "it?",
+            ),
+            (
+                "changed",
+                "what does PReLU put out where it is not on?",
+            ),
+            ("same", "what is the largest of four zeros?"),
+        ),
+    ):
+        got = choice(answer, name, ("same", "changed"))
+        if got != truth:
+            raise wrong(f"`{name}`", "the other answer", repr(got), hint)
+    return "what counts is what the next layer reads."
+
+
+@checker
+def folded(answer):
+    """Exercise 4: the bias that takes the dead channels' constants along."""
+    attempted(folded=answer)
+    import torch
+    from torch import nn
+
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        norm = nn.BatchNorm2d(4, eps=0.1).double().eval()
+        for part in (norm.weight, norm.bias, norm.running_mean):
+            nn.init.normal_(part)
+        nn.init.uniform_(norm.running_var, 0.5, 2)
+        conv = nn.Conv2d(4, 3, (3, 2)).double()
+    dead = np.array([False, True, True, False])
+    value = call(answer, "folded", norm, conv, dead, what="a bias")
+    if torch.is_tensor(value):
+        value = value.detach().numpy()
+    gamma, beta, mean, variance = (
+        part.detach().numpy()
+        for part in (
+            norm.weight,
+            norm.bias,
+            norm.running_mean,
+            norm.running_var,
+        )
+    )
+    weight, bias = conv.weight.detach().numpy(), conv.bias.detach().numpy()
+    constant = beta - mean * gamma / np.sqrt(variance + norm.eps)
+
+    sums = weight.sum(axis=(2, 3))
+
+    def with_(constant, channels=dead, sums=sums):
+        return bias + sums[:, channels] @ constant[channels]
+
+    truth = with_(constant)
+    equals(
+        value,
+        "folded(norm, conv, dead)",
+        truth,
+        {
+            "the old bias still belongs to it.": truth - bias,
+            "that is the old bias; the constants are missing.": bias,
+            "the norm subtracts its mean from the 0, too.": with_(beta),
+            "the norm subtracts its mean and adds its bias: check the signs.": with_(
+                beta + mean * gamma / np.sqrt(variance + norm.eps)
+            ),
+            "the root of the variance is missing.": with_(
+                beta - mean * gamma / (variance + norm.eps)
+            ),
+            "norm.eps stands under the root, too.": with_(
+                beta - mean * gamma / np.sqrt(variance)
+            ),
+            "the norm's own factor, norm.weight, is missing.": with_(
+                beta - mean / np.sqrt(variance + norm.eps)
+            ),
+            "those are the channels that stay.": with_(constant, ~dead),
+            "only the dead channels' constants go into the bias.": with_(
+                constant, dead | True
+            ),
+            "the constant stands at each place of the kernel: sum over it.": with_(
+                constant, sums=weight.mean(axis=(2, 3))
+            ),
+        },
+        "a dead channel gives the norm a 0: what does it make of that, and "
+        "with which weights does it enter?",
+        "the biases of conv's 3 channels",
+    )
+    return "cut and folded, the dead channels are not missed."
+
+
+@checker
+def corrected(answer):
+    """Exercise 5: a transplant with the old mean in each layer."""
+    attempted(corrected=answer)
+    import torch
+    from torch import nn
+
+    def build(activation):
+        return nn.Sequential(
+            nn.Conv2d(1, 3, 3),
+            activation(),
+            nn.Conv2d(3, 2, 2),
+            activation(),
+            nn.Flatten(),
+            nn.Linear(8, 2),
+        ).double()
+
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        old, new = build(nn.ReLU), build(nn.Softplus)
+        x = torch.randn(20, 1, 5, 5, dtype=torch.float64)
+    new.load_state_dict(old.state_dict())
+    where = "corrected(old, new, x), ReLU against Softplus"
+    network = call(answer, "corrected", old, new, x, what="a network")
+    if not isinstance(network, nn.Sequential) or len(network) != len(new):
+        raise wrong(
+            where,
+            "an nn.Sequential as long as new",
+            shown(network),
+            "return a copy of new, with other biases.",
+        )
+    kinds = [
+        [type(part).__name__ for part in modules] for modules in (network, new)
+    ]
+    if kinds[0] != kinds[1]:
+        raise wrong(
+            f"the modules of {where}",
+            ", ".join(kinds[1]),
+            ", ".join(kinds[0]),
+            "return a copy of new, with other biases.",
+        )
+    if any(
+        not torch.equal(network[part].weight, new[part].weight)
+        for part in (0, 2, 5)
+    ):
+        raise wrong(
+            f"the weights of {where}",
+            "those of new",
+            "others",
+            "biases alone are to change.",
+        )
+    biases = [network[part].bias.detach().numpy() for part in (0, 2, 5)]
+    truth = _correct(old, new, x)
+    for part, bias, right in zip((0, 2, 5), biases, truth):
+        if bias.shape != right.shape:
+            raise wrong(
+                f"the bias of module {part} of {where}",
+                f"shape {right.shape}",
+                f"shape {bias.shape}",
+                "one number for each channel.",
+            )
+        if not close(bias, right):
+            raise wrong(
+                f"the bias of module {part} of {where}",
+                shown(right),
+                shown(bias),
+                hint_for(
+                    {
+                        "that is the bias of new; nothing was corrected.": (
+                            _correct(old, new, x, factor=0)
+                        ),
+                        "the other sign: what the old mean is above the new "
+                        "one is to be added.": _correct(
+                            old, new, x, factor=-1
+                        ),
+                        "all shifts were measured at once; a layer must be "
+                        "measured behind layers that are corrected already.": (
+                            _correct(old, new, x, at_once=True)
+                        ),
+                        "each channel has its own shift, and its own bias.": (
+                            _correct(old, new, x, alike=True)
+                        ),
+                        "only the last layer was corrected.": _correct(
+                            old, new, x, layers=(5,)
+                        ),
+                        "the last layer is one, too.": _correct(
+                            old, new, x, layers=(0, 2)
+                        ),
+                    },
+                    "its outputs must have the mean that they have in old, in "
+                    "each channel.",
+                    lambda way: all(map(close, biases, way)),
+                ),
+            )
+    return "each layer has its old mean again."
+
+
+def _correct(
+    old, new, x, factor=1, layers=(0, 2, 5), at_once=False, alike=False
+):
+    """Return the biases of new's layers, with the means as in old.
+
+    With one shift for all channels of a layer, if they are taken `alike`.
+    """
+    import torch
+
+    biases = []
+    a = b = x
+    with torch.no_grad():
+        for number, (one, other) in enumerate(zip(old, new)):
+            a, b = one(a), other(b)
+            if hasattr(other, "bias"):
+                gap = (a - b).transpose(0, 1).flatten(1).mean(dim=1)
+                if alike:
+                    gap = gap.mean()
+                gap = gap * factor * (number in layers)
+                biases.append((other.bias + gap).numpy())
+                if not at_once:
+                    b = b + gap.reshape(-1, *(b.ndim - 2) * [1])
+    return biases
