@@ -25,7 +25,7 @@ BOX = re.compile(
     re.M | re.S,
 )
 LINK = re.compile(r"\]\((?P<path>[\w./-]+\.(?:ipynb|md))(?P<place>#[\w-]+)?\)")
-STUB = re.compile(r"### (BEGIN|END) |\w+ = \.\.\.")
+STUB = re.compile(r"\s*### (BEGIN|END) |\w+ = \.\.\.")
 DETAILS = """\
 <details>
 <summary>{title}</summary>
