@@ -86,6 +86,22 @@ def test_requirements_are_exact_pins_with_a_reason():
         assert pins(block)
 
 
+def test_extra_for_readers_is_what_chapters_import():
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    extra = list(
+        map(Requirement, project["optional-dependencies"]["chapters"])
+    )
+    # All but what shows the notebooks.
+    run = {
+        name: pin
+        for name, pin in pins("run").items()
+        if not name.startswith("jupyterlab")
+    }
+    assert {canonicalize_name(each.name) for each in extra} == set(run)
+    for each in extra:
+        assert run[canonicalize_name(each.name)] in each.specifier
+
+
 def test_build_requirement_is_a_lower_bound_that_the_pin_meets():
     (line,) = tomllib.loads(text("pyproject.toml"))["build-system"]["requires"]
     required = Requirement(line)
