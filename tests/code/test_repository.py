@@ -1,5 +1,6 @@
 """What holds for the repository as a whole: pins, links, sizes, imports."""
 
+import datetime
 import re
 import shutil
 import subprocess
@@ -325,6 +326,9 @@ def test_citation_has_what_the_format_requires():
     citation = yaml.safe_load(text("CITATION.cff"))
     for key in ("cff-version", "message", "title", "authors"):
         assert citation.get(key), key
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    assert str(citation["version"]) == project["version"]
+    assert citation["date-released"] <= datetime.date.today()
 
 
 # --- the files ---
