@@ -104,8 +104,8 @@ MUTATIONS = [
     Mutation(
         "test without assert",
         "chapters/01_in_depth.ipynb",
-        '"assert [row[3:] for row in rows] == 8 * [(0, 1_379_520)]"',
-        '"[row[3:] for row in rows] == 8 * [(0, 1_379_520)]"',
+        "assert [row[3:] for row in rows] == 8 * [(0, 1_379_520)]",
+        "[row[3:] for row in rows] == 8 * [(0, 1_379_520)]",
         "-m tools.rules",
         "is tagged test and asserts nothing",
     ),
