@@ -204,7 +204,7 @@ def article(site, page, address):
         node.replace_with(note)
     for node in found.select(LOOSE):
         node.decompose()
-    for node in found.select("form, fieldset, legend"):
+    for node in found.select("form, fieldset, legend, noscript"):
         node.unwrap()
     for node in found.find_all(True):
         for key in [key for key in node.attrs if re.match(r"on|data-", key)]:
@@ -350,8 +350,8 @@ def epub(site, pages, path):
             if file.suffix not in MEDIA:
                 # A page or file that was left out; its words stay.
                 return ""
-            pictures[target] = f"picture-{len(pictures)}{file.suffix}"
-            return pictures[target]
+            fresh = f"picture-{len(pictures)}{file.suffix}"
+            return pictures.setdefault(target, fresh)
 
         return address
 
@@ -364,11 +364,11 @@ def epub(site, pages, path):
     items, spine, texts = [], [], {}
     for page, body in bodies.items():
         for link in body.select("a[href]"):
-            path, place = urldefrag(link["href"])
+            file, place = urldefrag(link["href"])
             # To a part of a live lab, say.
-            if place and not urlsplit(path).scheme:
-                here = f"{path or f'{page.key}.xhtml'}#{place}"
-                link["href"] = link["href"] if here in places else path
+            if place and not urlsplit(file).scheme:
+                here = f"{file or f'{page.key}.xhtml'}#{place}"
+                link["href"] = link["href"] if here in places else file
             if not link["href"]:
                 link.unwrap()
         for space, tag in (("1998/Math/MathML", "math"), ("2000/svg", "svg")):
