@@ -101,6 +101,7 @@ test: $(ready) $(binder) browser
 	$(py) -m tools.rules
 	$(py) -m check_jsonschema --builtin-schema vendor.github-workflows .github/workflows/*
 	$(py) -m check_jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(py) -m check_jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	.venv/bin/zizmor --offline --quiet .github
 	@echo; echo '== Unit tests and doctests =='
 	$(py) -m pytest tests/code utils classroom tools _ext \

@@ -16,13 +16,22 @@ REMOTES = (
     rf"{HOST}:(?P<path>[\w./~+-]+)",
 )
 
-# %pip and not !pip: it installs where the kernel looks.
+# %pip and not !pip: it installs for the kernel that runs. Into a folder of its
+# own, which comes first, so that a reader's utils.py is not taken for the book's
+# package, and nothing that the reader has changes.
 BOOTSTRAP = """\
-# Where the book's package is missing, as in Colab, this cell fetches it.
+# Where the book's package is missing, as in Colab, this cell fetches it into a
+# folder beside the notebook.
+import importlib
+import sys
+
+sys.path.insert(0, "relu-book-{commit}")
 try:
     import utils.activations
-except ModuleNotFoundError:
-    %pip install --quiet --no-deps {archive}"""
+except Exception:  # none, or what a utils.py beside the notebook raises
+    %pip install --quiet --no-deps --target relu-book-{commit} {archive}
+    sys.modules.pop("utils", None)
+    importlib.invalidate_caches()"""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import clone
 import nbformat
+import plain
 import way
 from docutils import nodes
 
@@ -194,12 +195,9 @@ def finish(app, exception):
     redirect(app, "index", root, app.config.html_title)
     for old, new in app.config.moved_pages.items():
         redirect(app, old, new, app.env.titles[new].astext())
-    if app.clone and app.clone.archive:
-        for name in app.env.found_docs:
-            path = Path(app.env.doc2path(name))
-            if path.suffix == ".ipynb":
-                copy = site / "_sources" / path.relative_to(app.srcdir)
-                add_bootstrap(path, copy, app.clone.archive)
+    for name in app.env.found_docs:
+        if app.env.doc2path(name).endswith(".ipynb"):
+            write_plain(app, name)
     if app.address:
         write_sitemap(app, site / "sitemap.xml")
     pack(site)
@@ -216,12 +214,24 @@ def redirect(app, old, new, title):
     path.write_text(page, encoding="utf-8")
 
 
-def add_bootstrap(path, copy, archive):
-    """Copy a notebook, with the cell that fetches `utils` below its title."""
-    nb = nbformat.read(path, nbformat.NO_CONVERT)
-    source = clone.BOOTSTRAP.format(archive=archive)
-    nb.cells.insert(1, nbformat.v4.new_code_cell(source, id="bootstrap"))
-    nbformat.write(nb, copy)
+def write_plain(app, name):
+    """Write the notebook to download, with the outputs of this build's run.
+
+    Where the commit is known, a cell below the title fetches `utils`.
+    """
+    executed = Path(app.outdir).parent / "jupyter_execute"
+    path = Path(name).with_suffix(".ipynb")
+    exercise = None
+    if path.parent.name == "solutions":
+        exercise = path.parents[1] / "exercises" / path.name
+        exercise = nbformat.read(Path(app.srcdir, exercise), 4)
+    nb = plain.notebook(app, name, nbformat.read(executed / path, 4), exercise)
+    if app.clone and app.clone.archive:
+        source = clone.BOOTSTRAP.format(
+            archive=app.clone.archive, commit=app.clone.commit[:7]
+        )
+        nb.cells.insert(1, nbformat.v4.new_code_cell(source, id="bootstrap"))
+    nbformat.write(nb, Path(app.outdir, "_sources", path))
 
 
 def write_sitemap(app, path):

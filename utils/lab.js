@@ -468,20 +468,22 @@ export class Run {
     yield* this.net.initialise(this.rng, this.settings);
     yield* this.look(false);
   }
-  // Pass all samples through; compare every unit with one step ago.
-  *look(counts = true) {
-    const { net, data, all, units, settings: { width } } = this;
+  // Pass all samples through; after a step, compare every unit with before.
+  *look(stepped = true) {
+    const { net, data, all, units, on: before, settings: { width } } = this;
+    const on = new Int32Array(units);
     yield* net.forward(data.x, data.n, all);
-    Object.assign(this, net.judge(all.Z.at(-1), data.y, data.n));
-    const before = this.on, on = this.on = new Int32Array(units);
     for (let l = 0; l * width < units; l++) {
       const Z = all.Z[l];
       for (let i = 0; i < data.n * width; i++)
         if (Z[i] > 0) on[l * width + i % width]++;
       yield;
     }
+    // From here on nothing yields: what is told is of one step.
+    Object.assign(this, net.judge(all.Z.at(-1), data.y, data.n), { on });
+    if (stepped) this.step++;
     for (let u = 0; u < units; u++) {
-      if (!counts || !on[u] === !before[u]) continue;
+      if (!stepped || !on[u] === !before[u]) continue;
       (on[u] ? this.revivals : this.deaths)[u]++;
       this.story[u].push(`${on[u] ? "revived" : "died"} at ${this.step}`);
     }
@@ -509,11 +511,10 @@ export class Run {
       y[i] = data.y[k];
     }
     this.at += n;
-    this.step++;
     yield* net.step(X, y, n, this.settings.learning_rate);
+    yield* this.look();
     this.norms = net.layers.map(({ gW }) =>
       Math.sqrt(gW.reduce((sum, g) => sum + g * g, 0)));
-    yield* this.look();
   }
   // By hand: move a unit's hinge beyond all samples, or amid them.
   *act(kind, l, u) {
@@ -966,7 +967,7 @@ class View {
   kill() { this.byHand("kill"); }
   push() { this.byHand("push"); }
   byHand(kind) {
-    this.todo.push([this.run.step, kind, ...this.picked]);
+    this.todo.push([this.soon(), kind, ...this.picked]);
     this.told = 0;
     this.wake();
   }
@@ -1039,10 +1040,12 @@ class View {
   }
   once() {
     this.stop();
-    this.goal = this.run.step + 1;
+    this.goal = this.soon() + 1;
     this.owed = 1;
     this.wake();
   }
+  // The step that is reached once one that has begun ends.
+  soon() { return this.run.step + (this.job && this.task === "step" ? 1 : 0); }
   stop() {
     this.playing = false;
     this.goal = 0;

@@ -357,6 +357,28 @@ def test_state_is_that_after_a_whole_step(browser, server):
     page.context.close()
 
 
+def test_what_is_told_while_it_trains_is_of_one_step(browser, server):
+    page = open_lab(
+        browser, server + WHOLE, "#lab&depth=30&width=64&learning_rate=0.01"
+    )
+    page.evaluate(
+        """place => {
+          const told = document.querySelector(place);
+          const { lab } = document.querySelector(".lab");
+          window.told = [];
+          new MutationObserver(() => window.told.push([
+            Number(/Step (\\d+)/.exec(told.textContent)[1]),
+            lab.run.losses.length - 1])).observe(told, { childList: true });
+        }""",
+        READOUT,
+    )
+    page.click(PLAY)
+    page.wait_for_function("() => told.length >= 8")
+    page.click(PLAY)
+    assert all(step == judged for step, judged in page.evaluate("told"))
+    page.context.close()
+
+
 def test_menus_offer_what_python_knows(browser, server):
     page = open_lab(browser, server + WHOLE)
     for name, known in (

@@ -1,5 +1,6 @@
 """What holds for the repository as a whole: pins, links, sizes, imports."""
 
+import datetime
 import re
 import shutil
 import subprocess
@@ -84,6 +85,22 @@ def test_requirements_are_exact_pins_with_a_reason():
     assert list(blocks()) == ["run", "build", "class", "test"]
     for block in blocks():
         assert pins(block)
+
+
+def test_extra_for_readers_is_what_chapters_import():
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    extra = list(
+        map(Requirement, project["optional-dependencies"]["chapters"])
+    )
+    # All but what shows the notebooks.
+    run = {
+        name: pin
+        for name, pin in pins("run").items()
+        if not name.startswith("jupyterlab")
+    }
+    assert {canonicalize_name(each.name) for each in extra} == set(run)
+    for each in extra:
+        assert run[canonicalize_name(each.name)] in each.specifier
 
 
 def test_build_requirement_is_a_lower_bound_that_the_pin_meets():
@@ -297,13 +314,21 @@ def test_relative_links_in_the_readme_resolve():
     relative = [link for link in links if not re.match(r"https?:|#", link)]
     assert relative
     for link in relative:
-        assert (ROOT / link.split("#")[0]).exists(), link
+        # From a page of GitHub's, whose addresses are BRANCH/PATH.
+        path = re.sub(r"^\.\./\.\./(blob|tree)/colab/", "", link)
+        assert (ROOT / path.split("#")[0]).exists(), link
+        assert path == link or path.startswith("chapters"), link
+    # GitHub shows MyST's roles as they are written.
+    assert not [link for link in relative if re.match("chapters.*ipynb", link)]
 
 
 def test_citation_has_what_the_format_requires():
     citation = yaml.safe_load(text("CITATION.cff"))
     for key in ("cff-version", "message", "title", "authors"):
         assert citation.get(key), key
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    assert str(citation["version"]) == project["version"]
+    assert citation["date-released"] <= datetime.date.today()
 
 
 # --- the files ---
