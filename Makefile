@@ -22,11 +22,13 @@ export OMP_NUM_THREADS
 # machines have four on two.
 workers := -n logical --maxprocesses 4
 
-.PHONY: help book test weekly serve execute record measure benchmark mutations \
+.PHONY: help book pdf epub test weekly serve execute record measure benchmark mutations \
     links lock clean browser
 
 help:
 	@echo 'make book       build the book into _build/html, every cell run anew'
+	@echo 'make pdf        the built book as one PDF, and a link to it'
+	@echo 'make epub       the built book for e-readers, and a link to it'
 	@echo 'make test       everything CI runs: lint, tests, notebooks, book, browser'
 	@echo 'make weekly     what is slow and rarely fails, on what make test leaves'
 	@echo 'make serve      show the built book on http://127.0.0.1:$(PORT) (PORT=...)'
@@ -92,6 +94,12 @@ book: $(ready)
 	    { $(py) -m tools.report; exit 1; }
 	@echo 'The book: $(CURDIR)/_build/html/index.html'
 	@echo 'In one file: $(CURDIR)/_build/html/relu-book.zip'
+
+pdf: browser
+	$(py) -m tools.bound pdf
+
+epub: $(ready)
+	$(py) -m tools.bound epub
 
 test: $(ready) $(binder) browser
 	@echo; echo '== Lint, and the rules for notebooks =='

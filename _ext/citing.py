@@ -25,7 +25,7 @@ REPORT = '<p class="report"><a href="{url}">Report a mistake</a></p>\n'
 def setup(app):
     """Read what the book is called; connect what tells it on each page."""
     source = Path(app.srcdir, "CITATION.cff").read_text("utf-8")
-    app.edition = yaml.safe_load(source)
+    app.citation = yaml.safe_load(source)
     # After way.py, which ends the page with what was read.
     app.connect("html-page-context", add, priority=700)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -38,14 +38,14 @@ def add(app, pagename, templatename, context, doctree):
     title = app.env.titles[pagename].astext()
     url = app.address and app.address + app.builder.get_target_uri(pagename)
     whole = pagename == app.config.root_doc
-    context["metatags"] += tags(app.edition, title, url, whole)
+    context["metatags"] += tags(app.citation, title, url, whole)
     claims = sorted({int(n) for n in CLAIM.findall(context["body"])})
     # The ledger lists all, each with a link to its box.
     if len(claims) > 10:
         claims = []
-    entries = [bibtex(app.edition, pagename, title, url, whole=whole)]
+    entries = [bibtex(app.citation, pagename, title, url, whole=whole)]
     entries += [
-        bibtex(app.edition, pagename, title, url, claim=claim)
+        bibtex(app.citation, pagename, title, url, claim=claim)
         for claim in claims
     ]
     context["body"] += FOLD.format(

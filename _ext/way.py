@@ -3,7 +3,7 @@
 ::
 
     ```{chapters}
-    01_definition: What does ReLU do to a number, a neuron and a layer?
+    01_definition: What does ReLU let through, and what not?
     ```
 
 on the landing page lists chapters with their questions. Numbers, titles, parts
