@@ -118,7 +118,7 @@ PRESETS = {
         seed=9,
     ),
     "blind": _preset(
-        "Ten layers, PyTorch's default start",
+        "Ten layers, PyTorch's initialisation",
         "From layer 5 or so on, every unit is dead or always on: the network "
         "cannot tell its inputs apart.",
         **BLIND,

@@ -14,6 +14,11 @@ _PAGE = """\
 {body}
 </table>
 </div>"""
+_FOLD = """\
+<details>
+<summary>{caption}</summary>
+{page}
+</details>"""
 
 
 class Table:
@@ -37,12 +42,15 @@ class Table:
     pictures : sequence of str, optional
         For each row a small drawing (`svg.sketch`), which the page shows in a
         column of its own, behind the row's name. The text has no such column.
+    folded : bool, optional
+        Whether a page shows the caption alone until a reader opens it.
 
     Raises
     ------
     ValueError
-        If a row or `forms` has another number of columns than `header`, or
-        `pictures` another number of drawings than there are rows.
+        If a row or `forms` has another number of columns than `header`,
+        `pictures` another number of drawings than there are rows, or a table
+        is to be folded that has no caption.
 
     Notes
     -----
@@ -58,8 +66,22 @@ class Table:
     3        41.2 ± 13.8   0.5
     """
 
-    def __init__(self, header, rows, forms=None, caption=None, pictures=None):
+    def __init__(
+        self,
+        header,
+        rows,
+        forms=None,
+        caption=None,
+        pictures=None,
+        folded=False,
+    ):
+        if folded and not caption:
+            raise ValueError(
+                "folded needs a caption, which is what opens the table, such "
+                f"as caption='All gaps', got {caption!r}"
+            )
         self.caption = caption
+        self.folded = folded
         self.header = list(header)
         forms = [""] * len(self.header) if forms is None else list(forms)
         self._check("forms", forms)
@@ -144,8 +166,9 @@ class Table:
                 )
             if lines:
                 bodies.append("\n".join(["<tbody>", *lines, "</tbody>"]))
-        return _PAGE.format(
-            caption=f"<caption>{caption}</caption>\n" if caption else "",
+        shown = caption and not self.folded
+        page = _PAGE.format(
+            caption=f"<caption>{caption}</caption>\n" if shown else "",
             head=self._row(
                 self.header,
                 *['th scope="col"'] * 2,
@@ -155,6 +178,9 @@ class Table:
             ),
             body="\n".join(bodies),
         )
+        if self.folded:
+            return _FOLD.format(caption=caption, page=page)
+        return page
 
     def _row(self, cells, first, other, picture):
         """Write one row; a title that says nothing is no title."""

@@ -87,6 +87,24 @@ def test_caption_stands_above_the_text():
     assert repr(Table(["a"], [[1]], caption="Rates")) == "Rates\na\n1"
 
 
+def test_a_folded_table_shows_its_caption_and_reads_the_same_as_text():
+    flat, folded = (
+        Table(["a"], [[1]], caption="a < b", folded=folded)
+        for folded in (False, True)
+    )
+    assert repr(folded) == repr(flat)
+    html = folded._repr_html_()
+    assert html.startswith("<details>\n<summary>a &lt; b</summary>\n<div")
+    assert html.endswith("</div>\n</details>")
+    # What opens the table is not said again in it.
+    assert "<caption>" not in html and "<caption>" in flat._repr_html_()
+
+
+def test_a_table_without_a_caption_cannot_be_folded():
+    with pytest.raises(ValueError, match="folded needs a caption"):
+        Table(["a"], [[1]], folded=True)
+
+
 def test_page_names_rows_columns_and_groups():
     page = page_of(
         Table(
