@@ -13,7 +13,7 @@ from utils.checks.answers import (
     number,
     results,
 )
-from utils.checks.feedback import attempted, checker, shown, wrong
+from utils.checks.feedback import Hint, attempted, checker, shown, wrong
 
 
 @checker
@@ -26,18 +26,36 @@ def narrow(p_dead, p_second, zeros_third):
         "p_dead",
         37 / 64,
         {
-            "one dead layer is enough; that is the chance of three in a row.": 1
-            / 64,
-            "chances add up only if no two events happen together.": 3 / 4,
-            "that is the chance to be alive.": 27 / 64,
-            "the third layer is all zeros, too, if an earlier one is.": 1 / 4,
-            "that is the chance that the third layer is the *first* to die.": 9
-            / 64,
-            "both units of a layer must be 0: 1/4 for each layer, not 1/2.": 7
-            / 8,
+            Hint(
+                "dead three",
+                "one dead layer is enough: that is the chance of three in "
+                "a row.",
+            ): 1 / 64,
+            Hint(
+                "dead sum",
+                "chances add up only if the events cannot happen together.",
+            ): 3 / 4,
+            Hint("dead alive", "that is the chance of being alive."): 27 / 64,
+            Hint(
+                "dead one",
+                "the third layer is all zeros, too, if an earlier one is.",
+            ): 1 / 4,
+            Hint(
+                "dead first",
+                "that is the chance that the third layer is the *first* to "
+                "die.",
+            ): 9 / 64,
+            Hint(
+                "dead half",
+                "both units of a layer must be 0: 1/4 for each layer, not "
+                "1/2.",
+            ): 7 / 8,
         },
-        "a layer after one that is alive dies with probability (1/2)^2; what "
-        "is the chance that none of the three does?",
+        Hint(
+            "dead",
+            "a layer after a living one dies with probability (1/2)^2: "
+            "what is the chance that none of the three does?",
+        ),
         what,
         **near,
     )
@@ -46,13 +64,19 @@ def narrow(p_dead, p_second, zeros_third):
         "p_second",
         3 / 16,
         {
-            "the first layer must be alive for that.": 1 / 4,
-            "that is the chance of two deaths; here the first layer lives.": 1
-            / 16,
-            "that counts the networks whose first layer is all zeros, too.": 7
-            / 16,
+            Hint("second alone", "the first layer must be alive for that."): 1
+            / 4,
+            Hint(
+                "second both",
+                "that is the chance of two deaths, but here the first "
+                "layer lives.",
+            ): 1 / 16,
+            Hint(
+                "second any",
+                "that counts the networks whose first layer is all zeros too.",
+            ): 7 / 16,
         },
-        "alive after one layer, and then dead.",
+        Hint("second", "alive after one layer, and then dead."),
         what,
         **near,
     )
@@ -61,14 +85,27 @@ def narrow(p_dead, p_second, zeros_third):
         "zeros_third",
         23 / 32,
         {
-            "in a network whose second layer is dead all are zeros.": 1 / 2,
-            "the second layer is all zeros, too, if the first one is.": 5 / 8,
-            "that is the share of dead networks; those alive have zeros, too.": 37
-            / 64,
-            "a network whose third layer is alive has fewer than half: both at 0 "
-            "is excluded there.": 101 / 128,
+            Hint(
+                "zeros half",
+                "in a network whose second layer is dead, all of them are "
+                "zeros.",
+            ): 1 / 2,
+            Hint(
+                "zeros 5/8",
+                "the second layer is all zeros, too, if the first one is.",
+            ): 5 / 8,
+            Hint(
+                "zeros dead",
+                "that is the share of dead networks: living ones have "
+                "zeros too.",
+            ): 37 / 64,
+            Hint(
+                "zeros alive",
+                "a living third layer has fewer than half zeros, since it "
+                "cannot have both at 0.",
+            ): 101 / 128,
         },
-        "split by the second layer: dead or alive.",
+        Hint("zeros", "split by the second layer: dead or alive."),
         what,
         **near,
     )
@@ -80,25 +117,48 @@ NAMES = "relu", "relu6", "leaky_relu", "elu", "tanh", "sigmoid"
 COUNTERS = {
     "never_positive": (
         lambda a, slope: (a <= 0).all(),
-        "all outputs must be 0 or less.",
-        "for ReLU counter and definition agree; which function has a slope "
-        "where its outputs are negative?",
+        Hint("never_positive", "all outputs must be 0 or less."),
+        Hint(
+            "never_positive alive",
+            "for ReLU the counter and the definition agree: which "
+            "function has a slope where its outputs are negative?",
+        ),
     ),
     "zero_mean": (
         lambda a, slope: a.mean() == 0,
-        "outputs of both signs can cancel, if the function has both.",
-        "outputs that are all 0 have mean 0, but not they alone.",
+        Hint(
+            "zero_mean",
+            "outputs of both signs can cancel, if the function has both.",
+        ),
+        Hint(
+            "zero_mean alive",
+            "outputs that are all 0 have mean 0, but they are not the "
+            "only ones.",
+        ),
     ),
     "one_batch": (
         lambda a, slope: (slope[:32] == 0).all(),
-        "the first 32 samples must have slope 0; only later ones may be on.",
-        "the batch is as it should be; let a later sample be on.",
+        Hint(
+            "one_batch",
+            "the first 32 samples must have slope 0: only later ones "
+            "may be on.",
+        ),
+        Hint(
+            "one_batch alive",
+            "the batch is as it should be: let a later sample be on.",
+        ),
     ),
     "small_slope": (
         lambda a, slope: (abs(slope) < 0.001).all(),
-        "far out on a smooth function the slope is small and not 0.",
-        "here the slopes are exactly 0; do not go so far out, or take a "
-        "function without a flat part.",
+        Hint(
+            "small_slope",
+            "far out on a smooth function the slope is small but not 0.",
+        ),
+        Hint(
+            "small_slope alive",
+            "here the slopes are exactly 0: do not go so far out, or "
+            "take a function without a flat part.",
+        ),
     ),
 }
 
@@ -126,17 +186,24 @@ def counters(never_positive, zero_mean, one_batch, small_slope, missed):
             "`missed`",
             "a dead unit, all slopes exactly 0",
             got,
-            "small is not 0; these slopes are rounded to 0 farther "
-            "out than torch's. Or is a function exactly flat?"
+            Hint(
+                "missed small",
+                "small is not 0, and these slopes round to 0 only farther "
+                "out than torch's: is there a function that is exactly "
+                "flat?",
+            )
             if (abs(slope) < 0.001).all()
-            else "where is one of the functions exactly flat?",
+            else Hint("missed", "where is one of the functions exactly flat?"),
         )
     if (a <= 0).all():
         raise wrong(
             "`missed`",
             "a unit with an output above 0",
             got,
-            "a function can be flat on the right, too.",
+            Hint(
+                "missed positive",
+                "a function can be flat on the right as well.",
+            ),
         )
     return "all five; only slopes over all samples tell."
 
@@ -148,7 +215,7 @@ def _unit(answer, name):
             f"`{name}`",
             'a pair such as ("relu", [-1, 2])',
             shown(answer),
-            "write a name, a comma and a list.",
+            Hint("a pair", "write a name, a comma and a list."),
         )
     f = act.ACTIVATIONS[choice(answer[0], f"{name}[0]", NAMES)]
     z = array(answer[1], f"{name}[1]", "a list such as [-1, 2]")
@@ -157,7 +224,7 @@ def _unit(answer, name):
             f"`{name}[1]`",
             "a list of numbers such as [-1, 2]",
             shown(z),
-            "one finite number for each sample.",
+            Hint("finite", "give one finite number for each sample."),
         )
     a, slope = f(z), f.derivative(z)
     return a, slope, f"outputs {shown(a)}, slopes {shown(slope)}"
@@ -185,7 +252,7 @@ def kill(killing_rate):
             "`killing_rate`",
             what,
             shown(rate),
-            "a learning rate is positive and finite.",
+            Hint("positive", "a learning rate is positive and finite."),
         )
     with np.errstate(all="ignore"):
         z, smaller = (
@@ -205,9 +272,16 @@ def kill(killing_rate):
             "`killing_rate`",
             "the smallest rate that kills",
             f"{shown(rate)}, and {shown(0.99 * rate)} kills, too",
-            "w need not be negative: the step lowers b as well."
+            Hint(
+                "rate w",
+                "w need not become negative: the step lowers b as well.",
+            )
             if close(rate, 2 / 7, atol=0.005)
-            else "write z after the step for each x, as a function of the rate.",
+            else Hint(
+                "rate",
+                "write z after the step for each x, as a function of the "
+                "rate.",
+            ),
         )
     return "at this rate x = 3, the last sample that was on, is at z = 0."
 
@@ -225,15 +299,18 @@ def revive(x_new, y_new):
             where,
             "numbers between -20 and 20",
             shown(max(x, y, key=abs)),
-            "smaller ones will do.",
+            Hint("range", "smaller ones will do."),
         )
     if at <= 0:
         raise wrong(
             where,
             "a sample that the dead unit is on for",
             f"its pre-activation is {shown(at)}",
-            "the unit is off for it, too, and gets no gradient, "
-            "whatever the target.",
+            Hint(
+                "off",
+                "the unit is off for it too, and gets no gradient, "
+                "whatever the target.",
+            ),
         )
     z = _descend(np.append(X, x), np.append(X / 4, y), -0.75, -0.75, 0.1, 100)
     if (z <= 0).all():
@@ -241,13 +318,25 @@ def revive(x_new, y_new):
             f"100 steps with {where}",
             "x = 1, 2 or 3 on",
             f"pre-activations {shown(z)}",
-            "the unit's output is your target already, so the gradient is 0."
+            Hint(
+                "fitted",
+                "the unit's output is your target already, so the gradient "
+                "is 0.",
+            )
             if close(y, at)
-            else "the unit learns your sample and stays dead on the others: its "
-            "target pulls z up there, and so down on the other side."
+            else Hint(
+                "pulled up",
+                "the unit learns your sample and stays dead on the others: "
+                "its target pulls z up there, and so down on the other "
+                "side.",
+            )
             if y > at
-            else "the right way, but the steps are too short: the unit fits your "
-            "sample, or falls silent on it, before x = 3 is on.",
+            else Hint(
+                "too short",
+                "that is the right way, but the steps are too short: the "
+                "unit fits your sample, or falls silent on it, before x = "
+                "3 is on.",
+            ),
         )
     return f"the pre-activations of x = 1, 2, 3 are {shown(z.round(2))}."
 
@@ -268,28 +357,42 @@ def back(decay_both, decay_weights, frozen_below, one_neighbour, new_order):
         (
             (
                 "no",
-                "one factor for weights and bias is one factor for z: "
-                "can it change the sign?",
+                Hint(
+                    "decay_both",
+                    "one factor for weights and bias is one factor for z: can "
+                    "it change the sign?",
+                ),
             ),
             (
                 "yes",
-                "no gradient is needed here: where does z go when the "
-                "weights go to 0?",
+                Hint(
+                    "decay_weights",
+                    "no gradient is needed here: where does z go when the "
+                    "weights go to 0?",
+                ),
             ),
             (
                 "no",
-                "living neighbours do not move what enters this unit; "
-                "who does?",
+                Hint(
+                    "frozen_below",
+                    "living neighbours do not move what enters this unit: what "
+                    "does?",
+                ),
             ),
             (
                 "yes",
-                "one living unit is enough to send a gradient to the "
-                "first layer; whose inputs does that move?",
+                Hint(
+                    "one_neighbour",
+                    "one living unit is enough to send a gradient to the first "
+                    "layer: whose inputs does that move?",
+                ),
             ),
             (
                 "yes",
-                "dead is said of a unit *on given data*; are these still "
-                "the same?",
+                Hint(
+                    "new_order",
+                    "a unit is dead *on given data*: are these still the same?",
+                ),
             ),
         ),
     ):
@@ -313,7 +416,11 @@ def bare(answer):
             "build_bare()",
             "an nn.Sequential",
             shown(network),
-            "return the network itself, as `build` does.",
+            Hint(
+                "sequential",
+                "return the network itself, as `build` does: the cells "
+                "below take its first layer as network[0].",
+            ),
         )
     got = list(map(repr, network))
     wanted = [
@@ -326,10 +433,13 @@ def bare(answer):
             "the modules of build_bare()",
             ", ".join(wanted),
             ", ".join(got),
-            "a bias that starts at 0, or gets no gradient, is still there; "
-            "nn.Linear(..., bias=False) makes none."
+            Hint(
+                "bias",
+                "a bias that starts at 0, or gets no gradient, is still "
+                "there: nn.Linear(..., bias=False) makes none.",
+            )
             if "bias=True" in str(got)
-            else "copy `build`, and change the biases only.",
+            else Hint("layers", "copy `build`, and change only the biases."),
         )
     spread = network[0].weight.std().item()
     if not close(spread, (2 / 64) ** 0.5, rtol=0.1):
@@ -337,8 +447,11 @@ def bare(answer):
             "the standard deviation of the first weights",
             "about 0.177",
             f"{spread:.3f}",
-            "a control changes one "
-            "thing: keep He's weights, nn.init.kaiming_normal_.",
+            Hint(
+                "he",
+                "a control changes one thing: keep He's weights, "
+                "nn.init.kaiming_normal_, in every layer.",
+            ),
         )
     return "the same network, and no bias to drive down."
 
@@ -355,25 +468,43 @@ def centre(answer):
     likes = {"the training images": x_train, "the test images": x_test}
     got = results(answer, "centre", x_train, x_test, likes=likes)
     hints = {
-        "the images have become smaller; the factor is missing.": (
+        Hint(
+            "no factor",
+            "the images have become smaller: the factor is missing.",
+        ): (
             small,
             small_test,
         ),
-        "a factor changes the mean square by its own square: take the root.": (
+        Hint(
+            "no root",
+            "a factor changes the mean square by its own square: take "
+            "the root.",
+        ): (
             small * grow**2,
             small_test * grow**2,
         ),
-        "the mean square is not the variance: before, the offset counted in "
-        "it.": tuple(
+        Hint(
+            "variance",
+            "the mean square is not the variance: before, the offset "
+            "was part of it.",
+        ): tuple(
             part * x_train.std() / small.std() for part in (small, small_test)
         ),
-        "the test images get the factor, too.": (truth[0], small_test),
-        "the test images get the mean of the *training* images: networks do "
-        "not know the test images.": (
+        Hint("test factor", "the test images get the factor too."): (
+            truth[0],
+            small_test,
+        ),
+        Hint(
+            "test mean",
+            "the test images get the mean of the *training* images: "
+            "networks do not know the test images.",
+        ): (
             truth[0],
             (x_test - x_test.mean(axis=0)) * grow,
         ),
-        "one factor for all pixels, not one for each.": (
+        Hint(
+            "each pixel", "take one factor for all pixels, not one for each."
+        ): (
             small / x_train.std(axis=0),
             small_test / x_train.std(axis=0),
         ),
@@ -385,13 +516,20 @@ def centre(answer):
                 f"{name} of centre({shown(x_train)}, {shown(x_test)})",
                 shown(other),
                 shown(one),
-                "over the training images each pixel must have mean 0: take "
-                "the mean of each pixel, not of each image or of all."
+                Hint(
+                    "axis",
+                    "over the training images each pixel must have mean 0: "
+                    "take the mean of each pixel, not of each image or of all "
+                    "numbers.",
+                )
                 if offset
                 else hint_for(
                     hints,
-                    "one mean for each pixel, one factor for all; "
-                    "both from the training images.",
+                    Hint(
+                        "centre",
+                        "one mean for each pixel, one factor for all, and both "
+                        "from the training images.",
+                    ),
                     lambda way: all(map(close, got, way)),
                 ),
             )

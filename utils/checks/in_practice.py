@@ -13,7 +13,14 @@ from utils.checks.answers import (
     in_float64,
     number,
 )
-from utils.checks.feedback import NotYet, attempted, checker, shown, wrong
+from utils.checks.feedback import (
+    Hint,
+    NotYet,
+    attempted,
+    checker,
+    shown,
+    wrong,
+)
 
 # Function, depth, weight scale c and biases of exercise 1's five networks:
 # here, since whoever reads them need not read the reports.
@@ -34,23 +41,42 @@ def five(ill, remedy):
         "ill": (
             "c",
             {
-                "a": "half zeros is what ReLU does, and a few dead units of 24 "
-                "are no loss; the gradients are even.",
-                "b": "three quarters of its pre-activations are not saturated, "
-                "and the gradients are even.",
-                "d": "sigmoid's outputs are all positive, so their cosine rises "
-                "layer by layer; in the ill one it starts near 1.",
-                "e": "a small gradient in all layers alike is a matter of the "
-                "rate; it would be ill if it fell much in each layer.",
+                "a": Hint(
+                    "A",
+                    "about half zeros is what ReLU does, and a few dead units "
+                    "of 24 are no loss: the gradients are even.",
+                ),
+                "b": Hint(
+                    "B",
+                    "three quarters of its pre-activations are not saturated, "
+                    "and the gradients are even.",
+                ),
+                "d": Hint(
+                    "D",
+                    "sigmoid's outputs are all positive, so their cosine rises "
+                    "layer by layer: in the ill one it starts near 1.",
+                ),
+                "e": Hint(
+                    "E",
+                    "a gradient that is small in all layers alike is a matter "
+                    "of the rate: it would be ill if it fell sharply in each "
+                    "layer.",
+                ),
             },
         ),
         "remedy": (
             "biases",
             {
-                "function": "Leaky ReLU changes negative pre-activations only: "
-                "how many has it?",
-                "rate": "a rate changes neither what is always on nor that the "
-                "images look alike.",
+                "function": Hint(
+                    "function",
+                    "Leaky ReLU changes negative pre-activations only: how "
+                    "many does it have?",
+                ),
+                "rate": Hint(
+                    "rate",
+                    "a rate changes neither that units are always on nor that "
+                    "the images look alike.",
+                ),
             },
         ),
     }
@@ -81,11 +107,22 @@ def budget(hidden, growth, time_saved, tokens, read):
         "hidden",
         2048,
         {
-            "that is the plain layer; SwiGLU has a third matrix.": 3072,
-            "that is half: three matrices are half as many again, not twice.": 1536,
-            "a third matrix takes room: the layer must become narrower.": 4608,
+            Hint(
+                "hidden plain",
+                "that is the plain layer: SwiGLU has a third matrix.",
+            ): 3072,
+            Hint(
+                "hidden half",
+                "that is half: three matrices are half as many again, not "
+                "twice as many.",
+            ): 1536,
+            Hint(
+                "hidden wider",
+                "a third matrix takes room, so the layer must become "
+                "narrower.",
+            ): 4608,
         },
-        "3 d h parameters against 2 d times 3072.",
+        Hint("hidden", "3 d h parameters against 2 d times 3072."),
         "a whole number of units",
     )
     equals(
@@ -93,12 +130,21 @@ def budget(hidden, growth, time_saved, tokens, read):
         "growth",
         4 / 3,
         {
-            "that is the layer's factor; the attention does not grow.": 3 / 2,
-            "that is the growth alone; a factor includes the old parameters.": 1
-            / 3,
+            Hint(
+                "growth layer",
+                "that is the layer's factor: the attention does not grow.",
+            ): 3 / 2,
+            Hint(
+                "growth alone",
+                "that is the growth alone: a factor includes the old "
+                "parameters.",
+            ): 1 / 3,
         },
-        "count in units of d^2: the attention, and the layer before and "
-        "after.",
+        Hint(
+            "growth",
+            "count in units of d^2: the attention, and the layer "
+            "before and after.",
+        ),
         "a factor such as 1.2",
         atol=0.005,
     )
@@ -108,13 +154,21 @@ def budget(hidden, growth, time_saved, tokens, read):
         "time_saved",
         0.02,
         {
-            "twice as fast is half of the pass only if the activation is all of "
-            "it.": 0.5,
-            "that is its whole share; the new one takes time, too.": 0.04,
-            "that is what is left of the pass, not what is saved.": 0.98,
-            "a share between 0 and 1, not percent.": 2,
+            Hint(
+                "time half",
+                "twice as fast would be half of the pass only if the "
+                "activation were all of it.",
+            ): 0.5,
+            Hint(
+                "time whole",
+                "that is its whole share: the new one takes time too.",
+            ): 0.04,
+            Hint(
+                "time left",
+                "that is what is left of the pass, not what is saved.",
+            ): 0.98,
         },
-        "what is left of the 4 %?",
+        Hint("time", "what is left of the 4 %?"),
         share,
         atol=1e-4,
     )
@@ -123,14 +177,25 @@ def budget(hidden, growth, time_saved, tokens, read):
         "tokens",
         44,
         {
-            "with so many tokens the share is still above 1 %.": 43,
-            "tokens come whole, and the share must be below 1 %.": np.log(0.01)
-            / np.log(0.9),
-            "0.1 is the share that one token needs; the share that it does not "
-            "need is 0.9.": 3,
+            Hint(
+                "tokens one less",
+                "with that many tokens the share is still above 1 %.",
+            ): 43,
+            Hint(
+                "tokens whole",
+                "tokens come whole, and the share must be below 1 %.",
+            ): np.log(0.01) / np.log(0.9),
+            Hint(
+                "tokens 0.1",
+                "0.1 is the share that one token needs: the share it does "
+                "not need is 0.9.",
+            ): 3,
         },
-        "a row is skipped if its unit is zero for all tokens: which power is "
-        "that?",
+        Hint(
+            "tokens",
+            "a row is skipped if its unit is zero for all tokens: "
+            "which power is that?",
+        ),
         "a whole number of tokens",
         atol=0.05,
     )
@@ -139,15 +204,28 @@ def budget(hidden, growth, time_saved, tokens, read):
         "read",
         0.7,
         {
-            "the first matrix must be read to know which outputs are zero.": 0.4,
-            "that is of the second matrix alone; there are the first and the "
-            "attention, too.": 0.1,
-            "that is of the feed-forward layer; the attention is read, too.": 0.55,
-            "that is the share that is saved.": 0.3,
-            "a share between 0 and 1, not percent.": 70,
+            Hint(
+                "read first",
+                "the first matrix must be read to find out which outputs "
+                "are zero.",
+            ): 0.4,
+            Hint(
+                "read second",
+                "that is the second matrix alone: the first and the "
+                "attention are read too.",
+            ): 0.1,
+            Hint(
+                "read layer",
+                "that is the share of the feed-forward layer: the "
+                "attention is read too.",
+            ): 0.55,
+            Hint("read saved", "that is the share that is saved."): 0.3,
         },
-        "count in units of d^2: the attention, the first matrix, and a tenth "
-        "of the second.",
+        Hint(
+            "read",
+            "count in units of d^2: the attention, the first matrix, "
+            "and a tenth of the second.",
+        ),
         share,
         atol=0.005,
     )
@@ -170,14 +248,18 @@ def mended(answer, rate):
             "`rate`",
             "a learning rate such as 0.1",
             shown(rate),
-            "rates worth a try lie between 0.001 and 10.",
+            Hint("rates", "rates worth trying lie between 0.001 and 10."),
         )
     if isinstance(answer, nn.Module):
         raise wrong(
             "`mended`",
             "a function",
             shown(answer),
-            "it is called once for each seed, and returns a new network.",
+            Hint(
+                "a function",
+                "give the function itself: it is called once for each "
+                "seed, and returns a new network.",
+            ),
         )
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
@@ -187,7 +269,7 @@ def mended(answer, rate):
             "mended()",
             "an nn.Sequential",
             shown(network),
-            "return nn.Sequential(...), as `sick` does.",
+            Hint("sequential", "return nn.Sequential(...), as `sick` does."),
         )
     kinds = {type(part).__name__ for part in network.modules()}
     sizes = [
@@ -200,21 +282,28 @@ def mended(answer, rate):
             "the linear layers of mended()",
             f"the sizes {SIZES}",
             shown(sizes),
-            "all seven layers stay, as wide as they are.",
+            Hint("sizes", "all seven layers stay, as wide as they are."),
         )
     if kinds <= {"Sequential", "Linear", "Identity"}:
         raise wrong(
             "mended()",
             "a network with activations",
             "a linear one",
-            "without an activation seven layers are as good as one.",
+            Hint(
+                "linear",
+                "without an activation seven layers are no better than one.",
+            ),
         )
     if any("Norm" in kind or "Drop" in kind for kind in kinds):
         raise wrong(
             "mended()",
             "linear layers and activations",
             "normalisation or dropout",
-            "here function, start and rate must do it.",
+            Hint(
+                "norm",
+                "here the function, the initialisation and the rate must "
+                "do it.",
+            ),
         )
     accuracy = _accuracy(answer, rate)
     if accuracy < 80:
@@ -299,7 +388,10 @@ def cut(answer):
     )
     if not isinstance(small, nn.Module):
         raise wrong(
-            where, "an nn.Sequential", shown(small), "return the new network."
+            where,
+            "an nn.Sequential",
+            shown(small),
+            Hint("a network", "return the new network."),
         )
     if any(
         not torch.equal(p, before[name])
@@ -309,7 +401,7 @@ def cut(answer):
             where,
             "the network left as it is",
             "a network that changed",
-            "copy the weights first.",
+            Hint("changed", "copy the weights first."),
         )
     shapes = [tuple(p.shape) for p in small.parameters()]
     wanted = [(3, 3), (3,), (2, 3), (2,), (2, 2), (2,)]
@@ -320,10 +412,16 @@ def cut(answer):
             shown(shapes),
             hint_for(
                 {
-                    "a unit that puts out 0 still takes part; take its rows and "
-                    "columns out.": [(5, 3), (5,), (4, 5), (4,), (2, 4), (2,)],
-                    "the units that are cut away are missing in the next layer as "
-                    "well: cut its columns.": [
+                    Hint(
+                        "zeroed",
+                        "a unit that puts out 0 is still there: take its rows and "
+                        "columns out.",
+                    ): [(5, 3), (5,), (4, 5), (4,), (2, 4), (2,)],
+                    Hint(
+                        "columns",
+                        "the units that are cut away are missing in the next layer "
+                        "as well: cut its columns.",
+                    ): [
                         (3, 3),
                         (3,),
                         (2, 5),
@@ -331,7 +429,9 @@ def cut(answer):
                         (2, 4),
                         (2,),
                     ],
-                    "a unit that goes takes its bias along.": [
+                    Hint(
+                        "bias shapes", "a unit that goes takes its bias along."
+                    ): [
                         (3, 3),
                         (5,),
                         (2, 3),
@@ -339,7 +439,10 @@ def cut(answer):
                         (2, 2),
                         (2,),
                     ],
-                    "keep says which units stay, not which go.": [
+                    Hint(
+                        "turned mask",
+                        "keep says which units stay, not which go.",
+                    ): [
                         (2, 3),
                         (2,),
                         (2, 2),
@@ -348,8 +451,11 @@ def cut(answer):
                         (2,),
                     ],
                 },
-                "rows are a layer's own units, columns those of the layer "
-                "before.",
+                Hint(
+                    "shapes",
+                    "rows are a layer's own units, columns those of the layer "
+                    "before.",
+                ),
                 lambda way: shapes == way,
             ),
         )
@@ -369,18 +475,23 @@ def cut(answer):
             shown(got.flat[at]),
             hint_for(
                 {
-                    "those are other units than the ones in keep.": _masked(
-                        network, x, [np.sort(m)[::-1] for m in keep]
+                    Hint(
+                        "other units", "those are not the units in keep."
+                    ): _masked(network, x, [np.sort(m)[::-1] for m in keep]),
+                    Hint("biases", "the biases were lost."): _masked(
+                        network, x, keep, bias=0
                     ),
-                    "the biases were lost.": _masked(network, x, keep, bias=0),
-                    "the ReLUs are missing.": _masked(
+                    Hint("no relu", "the ReLUs are missing."): _masked(
                         network, x, keep, low=-np.inf
                     ),
-                    "no ReLU belongs behind the last layer.": np.maximum(
-                        truth, 0
-                    ),
+                    Hint(
+                        "relu last", "no ReLU belongs after the last layer."
+                    ): np.maximum(truth, 0),
                 },
-                "are weights and biases copied, from the units in keep?",
+                Hint(
+                    "weights",
+                    "are weights and biases copied from the units in keep?",
+                ),
                 lambda way: close(got, way),
             ),
         )
@@ -422,7 +533,11 @@ def control(answer):
                 where,
                 "two boolean arrays, of 40 and 50 entries",
                 shown(masks),
-                "a mask has True for a unit that stays; return a list of two.",
+                Hint(
+                    "masks",
+                    "a mask has True for a unit that stays: return a list of "
+                    "two.",
+                ),
             )
         counts = [int(mask.sum()) for mask in masks]
         if counts != [30, 10]:
@@ -432,14 +547,23 @@ def control(answer):
                 shown(counts),
                 hint_for(
                     {
-                        "those are the units that go; keep the others.": [
+                        Hint(
+                            "go",
+                            "those are the units that go: keep the others.",
+                        ): [
                             10,
                             40,
                         ],
-                        "as many in each layer, not in all.": [10, 30],
+                        Hint(
+                            "over all",
+                            "keep as many in each layer, not in all of them together.",
+                        ): [10, 30],
                     },
-                    "as many only on average is not as many: choose exactly that "
-                    "number, without replacement.",
+                    Hint(
+                        "on average",
+                        "as many only on average is not as many: choose exactly "
+                        "that number, without replacement.",
+                    ),
                     counts.__eq__,
                 ),
             )
@@ -449,20 +573,20 @@ def control(answer):
             where,
             "random units",
             "the units of keep themselves",
-            "shuffle each mask: rng.permutation.",
+            Hint("keep itself", "shuffle each mask: rng.permutation."),
         )
     if np.array_equal(first, other):
         raise wrong(
             where,
             "other units for another rng",
             "the same units",
-            "let rng choose them.",
+            Hint("one choice", "let rng choose them."),
         )
     if not np.array_equal(first, again):
         raise wrong(
             where,
             "the same units for equal rngs",
             "other units",
-            "draw from rng, not from np.random.",
+            Hint("another rng", "draw from rng, not from np.random."),
         )
     return "as many units in each layer, and rng chooses them."
