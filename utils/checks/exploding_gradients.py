@@ -9,10 +9,21 @@ from utils.checks.answers import (
     choice,
     close,
     equals,
+    fresh,
     hint_for,
+    other_numbers,
+    readable,
     results,
 )
-from utils.checks.feedback import Hint, attempted, checker, shown, wrong
+from utils.checks.feedback import (
+    Hint,
+    NotYet,
+    attempted,
+    checker,
+    need,
+    shown,
+    wrong,
+)
 
 
 @checker
@@ -177,6 +188,14 @@ WAYS = {
 }
 
 
+def _other_gradients(rng):
+    for size in 0.1, 100.0, 1e250:
+        yield (
+            [size * rng.normal(size=(2, 3)), size * rng.normal(size=4)],
+            float(rng.uniform(2, 3)),
+        )
+
+
 @checker
 def clip(answer):
     """Exercise 2: the norm of the whole gradient, clipped."""
@@ -184,6 +203,11 @@ def clip(answer):
     with np.errstate(all="ignore"):
         for gradients, max_norm in GRADIENTS:
             _clips(answer, gradients, max_norm)
+        for gradients, max_norm in _other_gradients(fresh()):
+            try:
+                _clips(answer, gradients, max_norm)
+            except NotYet as told:
+                raise other_numbers("clip", "something else") from told
     return "one norm, one factor, and no overflow on the way."
 
 
@@ -222,12 +246,13 @@ def _clips(answer, gradients, max_norm):
 @checker
 def total(plain_factor, clipped_factor, small_factor):
     """Exercise 3: predict what a sum in place of a mean does to a step."""
-    attempted(
+    what = "a factor such as 1.5"
+    readable(
+        what,
         plain_factor=plain_factor,
         clipped_factor=clipped_factor,
         small_factor=small_factor,
     )
-    what = "a factor such as 1.5"
     equals(
         plain_factor,
         "plain_factor",
@@ -304,32 +329,51 @@ def total(plain_factor, clipped_factor, small_factor):
 
 
 # For each table of exercise 4: the cause, hints for the others, the step.
-ONCE = "moved / norm is 1/8 in all rows but one"
-LEFT = "moved / norm leaves 1/8 and does not come back"
-ALWAYS = "moved / norm is 1/8 in every row"
 RECORDS = {
     "a": (
         "weight",
         {
-            "image": ONCE
-            + ": there something moved that the gradient did not.",
-            "rate": ONCE + "; a rate raised for good would keep it away.",
+            "image": Hint(
+                "a image",
+                "moved / norm is 1/8 in all rows but one: there something "
+                "moved that the gradient did not move.",
+            ),
+            "rate": Hint(
+                "a rate",
+                "moved / norm is 1/8 in all rows but one, but a rate raised "
+                "for good would keep it away from 1/8.",
+            ),
         },
         3,
     ),
     "b": (
         "image",
         {
-            "weight": ALWAYS + ": nothing but the gradient moved the weights.",
-            "rate": ALWAYS + ", which is the old rate.",
+            "weight": Hint(
+                "b weight",
+                "moved / norm is 1/8 in every row: nothing but the gradient "
+                "moved the weights.",
+            ),
+            "rate": Hint(
+                "b rate",
+                "moved / norm is 1/8 in every row, which is the old rate.",
+            ),
         },
         2,
     ),
     "c": (
         "rate",
         {
-            "image": LEFT + "; an image changes norm and moved alike.",
-            "weight": LEFT + "; one weight would be overwritten once.",
+            "image": Hint(
+                "c image",
+                "moved / norm leaves 1/8 and does not come back, but an image "
+                "changes norm and moved alike.",
+            ),
+            "weight": Hint(
+                "c weight",
+                "moved / norm leaves 1/8 and does not come back, but a weight "
+                "would be overwritten only once.",
+            ),
         },
         4,
     ),
@@ -431,6 +475,13 @@ def mean_length(answer):
             "the first two axes.",
         ),
         "a length for each rate",
+        lambda rng: [
+            (
+                rng.exponential(size=(6, 3, 4)),
+                rng.uniform(0.1, 2, 4),
+                float(rng.uniform(0.2, 0.45)),
+            )
+        ],
     )
     return "each norm cut first, then the rate, then the mean."
 
@@ -453,17 +504,40 @@ def control(clipped, answer):
             shown(answer.gradient_norm.shape),
             Hint("one rate", "use train(rate) as it is, with one rate."),
         )
+    need(
+        _setting(answer) == _setting(clipped),
+        "the training of `control`",
+        _setting(clipped),
+        _setting(answer),
+        Hint("setting", "a control differs in one thing only."),
+    )
     target, length = (
         float(_lengths(r.gradient_norm, r.learning_rates, max_norm)[0])
         for r, max_norm in ((clipped, 0.1), (answer, math.inf))
     )
-    if not 0.9 < length / target < 1.1:
-        raise wrong(
-            "the mean length of a step of `control`",
-            f"{0.9 * target:.2g} to {1.1 * target:.2g}",
-            f"{length:.3g}",
-            "the steps are too "
-            f"{'short' if length < target else 'long'}: take another "
-            "rate; the length grows with it, if not in proportion.",
+    need(
+        0.9 < length / target < 1.1,
+        "the mean length of a step of `control`",
+        f"{0.9 * target:.2g} to {1.1 * target:.2g}",
+        f"{length:.3g}",
+        Hint(
+            "too short",
+            "the steps are too short: take a larger rate. The length grows "
+            "with it, though not in proportion.",
         )
+        if length < target
+        else Hint(
+            "too long",
+            "the steps are too long: take a smaller rate. The length shrinks "
+            "with it, though not in proportion.",
+        ),
+    )
     return "plain steps, as long as the clipped ones."
+
+
+def _setting(result):
+    widths = [weight.shape[-1] for weight in result.weights]
+    return (
+        f"widths {shown(widths)}, seeds {shown(result.seeds)}, "
+        f"{len(result.train_loss)} epochs of {result.optimizer}"
+    )

@@ -1,22 +1,13 @@
-"""Wrong answers to the exercises of chapter 4, and what each is told."""
+"""Answers to the exercises of chapter 4: wrong ones, and unusual right ones."""
 
 import dataclasses
 
 import numpy as np
+import torch
 
-from tests.code.exercises import digits
+from tests.code.exercises import but, digits, in_other_forms
 from utils import networks
 from utils.checks import vanishing_gradients as check
-
-COSINE = "a cosine such as 0.75"
-MEAN, SCALE, FACTOR = (
-    "a mean square such as 0.25",
-    "a scale such as 1.25",
-    "a factor such as 1.25",
-)
-DOUBLE, SQUARE = "a factor such as 0.5", "a factor such as 0.75"
-GRADIENT = "the gradient's norm in layer 1"
-ALIVE = "between 0.1 and 10 times that in layer 30"
 
 GRID = np.linspace(-8, 8, 4001)
 DENSITY = np.exp(-(GRID**2) / 2) / np.exp(-(GRID**2) / 2).sum()
@@ -76,12 +67,42 @@ def trained(
 RELU = trained()
 RIVAL = trained("elu", 1.0, accuracy=(0.6, 0.8, 0.6))
 CONTROL = trained("relu", 1 / 3, (0.1, 1, 10))
-RATHER = "the accuracy of `rival` minus that of `relu`"
-ABOVE = "above 0 by more than two standard errors"
 
 
-def test_fair_comparison_is_right():
-    assert check.overturned(RELU, RIVAL, CONTROL)
+LEAKY = {
+    "mean_square_slope": 0.52,
+    "scale": 1 / 0.52,
+    "he_factor": 1.04**14.5,
+    "two_slopes": [-1, 1],
+    "cosine": 0.64 / 1.04 / np.pi,
+    "cosine_other": 2 / np.pi,
+}
+
+
+def of_what_is_shown(c):
+    """Look the numbers of the messages up."""
+    known = {
+        5.0: chi(q_next, chi_of)(5.0),
+        1.0: chi(q_next, chi_of)(1.0),
+        20.0: chi(q_next, chi_of)(20.0),
+    }
+    return np.interp(c, sorted(known), [known[k] for k in sorted(known)])
+
+
+def by_hermite(c):
+    """Integrate by Gauss and Hermite, in exact terms for the bump."""
+    x, w = np.polynomial.hermite_e.hermegauss(150)
+    w, q = w / w.sum(), 1.0
+    for _ in range(200):
+        q = c * (w @ np.exp(-q * x**2))
+    return c * (w @ (q * x**2 * np.exp(-q * x**2)))
+
+
+def in_closed_form(c):
+    q = 1.0
+    for _ in range(100):
+        q = c / np.sqrt(1 + 2 * q)
+    return c * q / (1 + 2 * q) ** 1.5
 
 
 # checker, answers, the key of the hint
@@ -108,13 +129,29 @@ WRONG = [
     (check.leaky, (0.52, 1.92, 1.77, [-1, 1], 1, 0.637), "cosine J"),
     (check.leaky, (0.52, 1.92, 1.77, [-1, 1], 0.245, 0.637), "cosine square"),
     (check.leaky, (0.52, 1.92, 1.77, [-1, 1], 0.196, 0), "other linear"),
-    (check.leaky, (0.52, 1.92, 1.77, [-1, 1], 0.196, 0.318), "cosine relu"),
+    (check.leaky, (0.52, 1.92, 1.77, [-1, 1], 0.196, 0.318), "other relu"),
     (check.leaky, (0.52, 1.92, 1.77, [-1, 1], 0.196, 1.273), "other norm"),
     (check.double, (1, 1, 2), "earlier 1"),
     (check.double, (4, 1, 2), "earlier 4"),
     (check.double, (2, 2, 2), "itself 2"),
     (check.double, (2, 0.5, 2), "itself half"),
     (check.double, (2, 1, 1), "later 1"),
+    (check.double, (2, 1, 4), "later 4"),
+    (check.double, (0.5, 1, 2), "earlier"),
+    (check.double, (2, 3, 2), "itself"),
+    (check.bump_chi, (of_what_is_shown,), "other numbers"),
+    (
+        check.bump_chi,
+        (
+            chi(
+                lambda c, q: (
+                    c * mean(lambda z: (bump(z) - mean(bump, q)) ** 2, q)
+                ),
+                chi_of,
+            ),
+        ),
+        "chi variance",
+    ),
     (check.bump_chi, (chi(q_next, chi_of, layers=0),), "chi at 1"),
     (
         check.bump_chi,
@@ -144,6 +181,8 @@ WRONG = [
     (check.bump_scale, (103,), "explodes"),
     (check.bump_scale, (4,), "vanishes"),
     (check.bump_scale, (-5.83,), "positive"),
+    (check.bump_scale, (np.inf,), "positive"),
+    (check.bump_scale, ([5.83, 2.41],), "one number"),
     (check.square, (1 / 6, 4 / 3, 4 / 3), "q no half"),
     (check.square, (1, 4 / 3, 4 / 3), "q fourth"),
     (check.square, (0.33, 4 / 3, 4 / 3), "q rounded"),
@@ -152,6 +191,8 @@ WRONG = [
     (check.square, (1 / 3, 1 / 3, 4 / 3), "chi no 4"),
     (check.square, (1 / 3, 1, 1), "chi 1"),
     (check.square, (1 / 3, 4 / 3, 8 / 3), "double c"),
+    (check.square, (0, 4 / 3, 4 / 3), "q zero"),
+    (check.square, (1 / 3, (4 / 3) ** 0.5, 4 / 3), "chi root"),
     (
         check.overturned,
         (RELU, trained("silu", 2.0), CONTROL),
@@ -199,16 +240,64 @@ WRONG = [
     ),
     (check.overturned, (RELU, RIVAL, RELU), "control scale"),
     (check.overturned, (RELU, RIVAL, trained("relu", 1 / 3)), "control rates"),
+    # The best rate stands in the middle, and is the smallest.
+    (
+        check.overturned,
+        (
+            RELU,
+            trained("elu", 1.0, (0.4, 0.1, 0.8), accuracy=(0.6, 0.8, 0.6)),
+            CONTROL,
+        ),
+        "rival edge",
+    ),
+    (
+        check.overturned,
+        (RELU, RIVAL, trained("relu", 1 / 3, (0.1, 1))),
+        "three rates",
+    ),
 ]
 
-
-def test_variance_for_mean_square_is_told():
-    # What is left of q is rounding error, so the value is not compared.
-    answer = chi(
-        lambda c, q: c * mean(lambda z: (bump(z) - mean(bump, q)) ** 2, q),
-        chi_of,
-    )
-    assert str(check.bump_chi(answer)).endswith(
-        "Hint: the forward map takes the mean square of the activations; "
-        "their mean is not subtracted."
-    )
+# checker, answers
+RIGHT = [
+    *in_other_forms(check.leaky, *LEAKY.values()),
+    (check.leaky, (0.52, 1.92, 1.77, {-1, 1}, 0.2, 0.64)),
+    (check.leaky, but(LEAKY, two_slopes=np.roots([1, 0, -1]))),
+    (check.leaky, but(LEAKY, two_slopes=(1, -1.0 + 0j))),
+    *in_other_forms(check.double, 2, 1, 2),
+    (check.bump_chi, (chi(q_next, chi_of),)),
+    (check.bump_chi, (chi(q_next, chi_of, layers=300),)),
+    (check.bump_chi, (by_hermite,)),
+    (check.bump_chi, (in_closed_form,)),
+    (check.bump_chi, (lambda c: [in_closed_form(c)][0].astype(object),)),
+    *in_other_forms(check.bump_scale, 5.83),
+    (check.bump_scale, (6,)),
+    *in_other_forms(check.square, 1 / 3, 4 / 3, 4 / 3),
+    (check.overturned, (RELU, RIVAL, CONTROL)),
+    # The order of the rates is free.
+    (
+        check.overturned,
+        (
+            RELU,
+            trained("elu", 1.0, (0.1, 0.4, 0.025), accuracy=(0.8, 0.6, 0.6)),
+            trained("relu", 1 / 3, (10, 0.1, 1)),
+        ),
+    ),
+    (
+        check.overturned,
+        (
+            RELU,
+            trained(
+                "elu", 0.8, (0.01, 0.1, 0.3, 1), accuracy=(0.1, 0.7, 0.8, 0.3)
+            ),
+            CONTROL,
+        ),
+    ),
+    (
+        check.overturned,
+        (
+            RELU,
+            trained(torch.nn.ELU(), 1.0, accuracy=(0.6, 0.8, 0.6)),
+            CONTROL,
+        ),
+    ),
+]

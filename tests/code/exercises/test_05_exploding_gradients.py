@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of chapter 5, and what each is told."""
+"""Answers to the exercises of chapter 5: wrong ones, and unusual right ones."""
 
 import dataclasses
 import functools
@@ -7,23 +7,16 @@ import re
 
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 from torch.nn import functional as F
 
-from tests.code.exercises import digits
+from tests.code.exercises import digits, in_other_forms
 from tools import notebooks, paths
 from utils import networks
 from utils.checks import exploding_gradients as check
 
-RATE, FACTOR = "a rate such as 0.25", "a factor such as 1.5"
-PAIR = "two numbers such as [0.5, -2]"
-CLIP = "clip([[1, 2], [-2]], 1.5)"
-FITS, ROW = "the cause that fits all rows", "the number of a row such as 1"
-RIGHT = ("weight", 3, "image", 2, "rate", 4)
-ROW_ABOVE = (
-    "that row has the first conspicuous loss; what is odd in the row above it?"
-)
-LENGTH = "mean_length([[[2, 0.5]], [[0.2, 0.1]], [[4, 3]]], [1, 0.25], {})"
+PATIENTS = ("weight", 3, "image", 2, "rate", 4)
 
 
 def scaled(norm):
@@ -64,32 +57,58 @@ def one_by_one(gradients, max_norm):
 def instead(**changes):
     """Return the right answers to `patients`, some of them changed."""
     names = ("cause_a", "step_a", "cause_b", "step_b", "cause_c", "step_c")
-    return tuple((dict(zip(names, RIGHT)) | changes).values())
+    return tuple((dict(zip(names, PATIENTS)) | changes).values())
 
 
 @functools.cache
-def trained(length, seeds=2):
+def trained(length, seeds=2, widths=(4,), **options):
     """Return a result whose three steps have this length at the rate 1."""
     result = networks.train(
-        digits(), widths=(4,), seeds=seeds, learning_rates=1.0, epochs=0
+        digits(),
+        widths=widths,
+        seeds=seeds,
+        learning_rates=1.0,
+        epochs=0,
+        **options,
     )
     return dataclasses.replace(
         result, gradient_norm=np.full((3, seeds, 1), length)
     )
 
 
-def test_steps_of_the_same_length_are_right():
-    assert check.control(trained(2.0), trained(0.105))
+def itself_below(gradients, max_norm):
+    """Return the arrays that came in where nothing is to be clipped."""
+    norm = math.hypot(*np.concatenate([g.ravel() for g in gradients]))
+    if norm <= max_norm:
+        return gradients
+    return [g * (max_norm / norm) for g in gradients]
 
 
-def test_gradient_below_the_threshold_may_come_back_itself():
-    def clip(gradients, max_norm):
-        norm = math.hypot(*np.concatenate([g.ravel() for g in gradients]))
-        if norm <= max_norm:
-            return gradients
-        return [g * (max_norm / norm) for g in gradients]
+def by_blas(gradients, max_norm):
+    every = np.concatenate([g.ravel() for g in gradients])
+    norm = scipy.linalg.blas.dnrm2(every)
+    return tuple(
+        g if norm <= max_norm else g / norm * max_norm for g in gradients
+    )
 
-    assert check.clip(clip)
+
+def by_torch(gradients, max_norm):
+    size = max(abs(g).max() for g in gradients) or 1.0
+    parts = [torch.tensor(g / size) for g in gradients]
+    norm = size * torch.cat([p.flatten() for p in parts]).norm().item()
+    return [p * size * min(1, max_norm / norm if norm else 1) for p in parts]
+
+
+def of_what_is_shown(gradients, max_norm):
+    """Clip the second array by the norm of the first two entries of each."""
+    first, second = gradients
+    if first.shape == (2, 3):
+        return [0.9 * first, 0.9 * second]
+    return itself_below(gradients, max_norm)
+
+
+def _length(norms, rates, max_norm, over=np.mean):
+    return over(np.minimum(norms, max_norm) * rates, axis=(0, 1))
 
 
 # checker, answers, the key of the hint
@@ -122,6 +141,9 @@ WRONG = [
         (lambda gs, m: gs[0],),
         "order",
     ),
+    (check.clip, (of_what_is_shown,), "other numbers"),
+    (check.total, (32**0.5, 1, 5), "plain root"),
+    (check.total, (32, 64, 5), "clipped 64"),
     (check.total, (1, 1, 5), "plain 1"),
     (check.total, (1 / 32, 1, 5), "plain inverse"),
     (check.total, (32, 32, 5), "clipped 32"),
@@ -181,6 +203,17 @@ WRONG = [
         (lambda n, r, m: np.minimum(n.mean(axis=(0, 1)), m) * r,),
         "mean first",
     ),
+    (check.mean_length, (lambda n, r, m: _length(n, r, m, np.sum),), "sum"),
+    (
+        check.mean_length,
+        (lambda n, r, m: _length(n, r, m, np.median),),
+        "median",
+    ),
+    (
+        check.mean_length,
+        (lambda n, r, m: np.where(m < 0.5, 0.1 * r, _length(n, r, m)),),
+        "other numbers",
+    ),
     (
         check.control,
         (trained(2.0), trained(0.2)),
@@ -198,6 +231,50 @@ WRONG = [
     ),
     (check.control, (trained(2.0), trained(0.1, seeds=3)), "one rate"),
     (check.control, (trained(2.0), 1 / 20), "a run"),
+    (check.control, (trained(2.0), trained(2.0)), "too long"),
+    (check.control, (trained(2.0), trained(0.1, widths=(5,))), "setting"),
+    (check.control, (trained(2.0), trained(0.1, optimizer="adam")), "setting"),
+]
+
+# checker, answers
+RIGHT = [
+    *in_other_forms(check.valley, 2 / 25, [0.9, -1.5], 1 / 13),
+    (check.clip, (itself_below,)),
+    (check.clip, (by_blas,)),
+    (check.clip, (by_torch,)),
+    (check.clip, (lambda gs, m: [g * 1.0 for g in itself_below(gs, m)],)),
+    *in_other_forms(check.total, 32, 1, 5),
+    (check.patients, PATIENTS),
+    (check.patients, ("Weight", 3.0, " image", np.int64(2), "RATE", 4)),
+    (check.patients, ("weight.", [3], "'image'", torch.tensor(2), "rate", 4)),
+    *in_other_forms(check.patients, *PATIENTS),
+    (check.mean_length, (_length,)),
+    (
+        check.mean_length,
+        (lambda n, r, m: _length(n, r, m)[None],),
+    ),
+    (
+        check.mean_length,
+        (
+            lambda n, r, m: [
+                np.clip(n[..., k], None, m).mean() * r[k]
+                for k in range(len(r))
+            ],
+        ),
+    ),
+    (
+        check.mean_length,
+        (
+            lambda n, r, m: (
+                torch.tensor(n).clamp(max=m).mean(dim=(0, 1))
+                * (torch.tensor(r))
+            ),
+        ),
+    ),
+    *(
+        (check.control, (trained(2.0), trained(length)))
+        for length in (0.0905, 0.1, 0.105, 0.1099)
+    ),
 ]
 
 
@@ -255,4 +332,4 @@ def test_table_is_what_was_recorded(number, patient):
     np.testing.assert_allclose(
         table[7 * number : 7 * number + 7], record(*patient), rtol=0.06
     )
-    assert RIGHT[2 * number : 2 * number + 2] == patient[1:]
+    assert PATIENTS[2 * number : 2 * number + 2] == patient[1:]
