@@ -562,13 +562,19 @@ def other_numbers(name, got, hint=None):
 
 
 def _reason(known, hint, got, inputs, value, given, same):
+    def alike(value, other, given):
+        try:
+            return same(value, other(*given))
+        except ValueError:  # a mistake that is possible with some shapes only
+            return False
+
     def agrees_with(other):
         return all(
-            same(one, other(*arguments)) for one, arguments in zip(got, inputs)
+            alike(value, other, given) for value, given in zip(got, inputs)
         )
 
     with np.errstate(all="ignore"):
-        hint = hint_for(known, hint, lambda other: same(value, other(*given)))
+        hint = hint_for(known, hint, lambda o: alike(value, o, given))
         return hint_for(known, hint, agrees_with)
 
 

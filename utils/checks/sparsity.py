@@ -3,7 +3,15 @@
 import numpy as np
 
 from utils import data
-from utils.checks.answers import agrees, array, close, equals, hint_for, result
+from utils.checks.answers import (
+    agrees,
+    array,
+    close,
+    equals,
+    hint_for,
+    readable,
+    result,
+)
 from utils.checks.feedback import Hint, attempted, checker, shown, wrong
 
 
@@ -124,6 +132,13 @@ def _starts(a):
     return 4 * (len(a) + 1)
 
 
+def _sparse(rng):
+    return [
+        (np.where(rng.random(shape) < 0.3, rng.normal(size=shape), 0),)
+        for shape in ((5, 37), (16, 256))
+    ]
+
+
 FORMATS = {
     "coo": (
         (8,),
@@ -214,6 +229,7 @@ def formats(answer):
                 ): _bytes(*truth, item=4),
             },
             Hint("bytes", "write down by hand what is stored of this array."),
+            unseen=_sparse,
         )
     return "the bytes of all three formats."
 
@@ -221,8 +237,8 @@ def formats(answer):
 @checker
 def pooled(twice, pooled, skipped):
     """Exercise 3: predict zeros after other layers."""
-    attempted(twice=twice, pooled=pooled, skipped=skipped)
     what = "a share such as 0.6"
+    readable(what, twice=twice, pooled=pooled, skipped=skipped)
     equals(
         twice,
         "twice",
@@ -355,8 +371,9 @@ def _zeros(answer, name, **shares):
                 shown(got),
                 Hint("turned", "columns are units and rows are images.")
                 if turned
-                else f"count the zeros in each "
-                f"{'column' if of == 'unit' else 'row'}.",
+                else Hint("column", "count the zeros in each column.")
+                if of == "unit"
+                else Hint("row", "count the zeros in each row."),
             )
     return off
 
@@ -400,6 +417,13 @@ def zeros_of(answer):
         },
         Hint("share", "print z for one network and one image."),
         "a share for each network",
+        lambda rng: [
+            (
+                rng.exponential(size=(5, 5, 4)),
+                rng.normal(size=(5, 4, 9)),
+                rng.normal(size=(5, 9)),
+            )
+        ],
     )
     return "one share for each network."
 

@@ -1,21 +1,16 @@
-"""Wrong answers to the exercises of chapter 6, and what each is told."""
+"""Answers to the exercises of chapter 6: wrong ones, and unusual right ones."""
+
+import math
 
 import numpy as np
+import scipy.sparse
+import torch
 
-from tests.code.exercises import digits
+from tests.code.exercises import digits, in_other_forms
+from utils import activations as act
 from utils import networks
 from utils.checks import sparsity as check
 
-BIAS, SHARE, ZEROS = (
-    "a bias such as 0.5",
-    "a share such as 0.25",
-    ("a share such as 0.6"),
-)
-FIRST = "{} of sizes([[0, 1.5, 0, 2], [0, 0, 0, 3]])"
-NETWORKS = (
-    "zeros_of([[[1, 2], [0, 0]], [[3, 1], [0, 1]]], [[[1, -1, 0], "
-    "[1, -2, 1]], [[-1, 2, 1], [1, 0.5, -1]]], [[0, 6, 1], [1.5, -4, -3]])"
-)
 HALF = np.array([1, 1, 1, 1, 0, 0, 0, 0])
 STRIPES = np.tile(HALF, (8, 1))
 SWITCHING = np.array([np.roll(HALF, k) for k in range(8)])
@@ -78,24 +73,40 @@ def operation(order=(0, 1, 2, 3), old_inputs=(), at=None):
     return answer
 
 
-def operated(wrong, hint, rate=0.1):
-    row = next(
-        k
-        for k in range(4)
-        if not np.allclose(wrong(rate)[k], operation()(rate)[k])
-    )
-    name = ["neither", "biases", "weights", "both"][row]
-    means = [
-        f"a mean of {answer(rate)[row].mean():.3f}"
-        for answer in (operation(), wrong)
+def by_hand(a):
+    """Count place by place."""
+    n, places = 0, 0
+    for row in a.tolist():
+        for value in row:
+            places += 1
+            n += value != 0
+    size = a.dtype.itemsize
+    return [
+        n * (size + 8),
+        n * (size + 1) + 4 * (a.shape[0] + 1),
+        n * size + math.ceil(places / 8),
     ]
-    return (
-        check.operate,
-        (wrong, TRAINED),
-        f"the row `{name}` of operate({rate:g})",
-        *means,
-        hint,
+
+
+def by_scipy(a):
+    csr = scipy.sparse.csr_matrix(a)
+    coo = csr.tocoo()
+    return np.array(
+        [
+            coo.data.nbytes + 8 * coo.row.size,
+            csr.data.nbytes + csr.indices.size + csr.indptr.nbytes,
+            csr.data.nbytes + np.packbits(a != 0).nbytes,
+        ]
     )
+
+
+def each_network(x, w, b):
+    return [np.mean(xi @ wi + bi <= 0) for xi, wi, bi in zip(x, w, b)]
+
+
+def of_two_inputs(x, w, b):
+    """Leave out all inputs but the first two."""
+    return share(np.less_equal)(x[..., :2], w[:, :2], b)
 
 
 # checker, answers, the key of the hint
@@ -219,26 +230,95 @@ WRONG = [
         (share(np.less_equal, axis=None),),
         "shape",
     ),
-    operated(
-        operation(order=(0, 2, 1, 3)),
-        "the rows `biases` and `weights` are exchanged.",
-    ),  # ?? exchanged
-    operated(
-        operation(order=(3, 2, 1, 0)), "before and after are exchanged."
-    ),  # ?? reversed
-    operated(
-        operation(old_inputs=(0, 1, 2, 3)),
-        "all four rows get the outputs of the *trained* first layer.",
-    ),  # ?? old inputs
-    operated(
-        operation(old_inputs=(0,)),
-        "the trained first layer goes with "
-        "`neither`, too: else two things change at once.",
-    ),  # ?? neither
-    operated(
-        operation(at=0),
-        "which weights and which biases does this row "
-        "name, and does `rate` choose them?",
-        rate=0.3,
-    ),  # ?? operate
+    (check.zeros_of, (share(np.less_equal, axis=1),), "shape"),
+    (check.zeros_of, (of_two_inputs,), "other numbers"),
+    (
+        check.zeros_of,
+        (lambda x, w, b: (act.relu(x @ w) <= -b[:, None]).mean((1, 2)),),
+        "share",
+    ),
+    (check.zeros_of, (lambda x, w, b: (x @ w <= 0).mean((1, 2)),), "share"),
+    (check.operate, (operation(order=(0, 2, 1, 3)), TRAINED), "exchanged"),
+    (check.operate, (operation(order=(3, 2, 1, 0)), TRAINED), "reversed"),
+    (
+        check.operate,
+        (operation(old_inputs=(0, 1, 2, 3)), TRAINED),
+        "old inputs",
+    ),
+    (check.operate, (operation(old_inputs=(0,)), TRAINED), "neither"),
+    (check.operate, (operation(at=0), TRAINED), "operate"),
+    (
+        check.operate,
+        (lambda rate: 100 * operation()(rate), TRAINED),
+        "operate",
+    ),
+    (
+        check.operate,
+        (lambda rate: operation()(rate)[:3], TRAINED),
+        "shape",
+    ),
+    (
+        check.operate,
+        (lambda rate: operation()(rate).mean(axis=1), TRAINED),
+        "shape",
+    ),
+]
+
+# checker, answers
+RIGHT = [
+    *in_other_forms(check.ninety, -2.56, 0.995, 0.739),
+    (check.ninety, (-2.563, 0.995, 0.739)),
+    (check.formats, (sizes(),)),
+    (check.formats, (by_hand,)),
+    (check.formats, (by_scipy,)),
+    (check.formats, (lambda a: torch.tensor(by_hand(a)),)),
+    *in_other_forms(check.pooled, 1 / 2, 1 / 16, 1 / 4),
+    (check.halves, (STRIPES, STRIPES.T, SWITCHING, ALIKE)),
+    (
+        check.halves,
+        (STRIPES.tolist(), STRIPES.T > 0, 0.1 * SWITCHING, ALIKE * 7),
+    ),
+    (
+        check.halves,
+        (
+            torch.tensor(STRIPES)[:, [0, 4, 1, 5, 2, 6, 3, 7]],
+            STRIPES[::-1].T,
+            SWITCHING[::-1],
+            1 - ALIKE,
+        ),
+    ),
+    (
+        check.halves,
+        (1 - STRIPES, 1 - STRIPES.T, np.rot90(SWITCHING), np.fliplr(ALIKE)),
+    ),
+    (check.zeros_of, (share(np.less_equal),)),
+    (check.zeros_of, (each_network,)),
+    (
+        check.zeros_of,
+        (
+            lambda x, w, b: (
+                1
+                - (np.einsum("nij,njk->nik", x, w) > -b[:, None]).mean((1, 2))
+            ),
+        ),
+    ),
+    (
+        check.zeros_of,
+        (
+            lambda x, w, b: (
+                (torch.tensor(x) @ torch.tensor(w) + torch.tensor(b)[:, None])
+                .relu()
+                .eq(0)
+                .double()
+                .mean(dim=(1, 2))
+            ),
+        ),
+    ),
+    (check.operate, (operation(), TRAINED)),
+    (check.operate, (lambda rate: list(operation()(rate)), TRAINED)),
+    (check.operate, (lambda rate: torch.tensor(operation()(rate)), TRAINED)),
+    (
+        check.operate,
+        (lambda rate: operation()(rate).astype(np.float32), TRAINED),
+    ),
 ]
