@@ -9,11 +9,21 @@ from utils.checks.answers import (
     choice,
     close,
     equals,
+    fresh,
     hint_for,
     number,
+    other_numbers,
     results,
 )
-from utils.checks.feedback import Hint, attempted, checker, shown, wrong
+from utils.checks.feedback import (
+    Hint,
+    NotYet,
+    attempted,
+    checker,
+    need,
+    shown,
+    wrong,
+)
 
 
 @checker
@@ -218,8 +228,8 @@ def _unit(answer, name):
             Hint("a pair", "write a name, a comma and a list."),
         )
     f = act.ACTIVATIONS[choice(answer[0], f"{name}[0]", NAMES)]
-    z = array(answer[1], f"{name}[1]", "a list such as [-1, 2]")
-    if z.ndim != 1 or z.size == 0 or not np.isfinite(z).all():
+    z = array(answer[1], f"{name}[1]", "a list such as [-1, 2]").ravel()
+    if z.size == 0 or not np.isfinite(z).all():
         raise wrong(
             f"`{name}[1]`",
             "a list of numbers such as [-1, 2]",
@@ -256,22 +266,26 @@ def kill(killing_rate):
         )
     with np.errstate(all="ignore"):
         z, smaller = (
-            _descend(X, X / 4, 1.0, 0.0, r, 1) for r in (rate, 0.99 * rate)
+            _descend(X, X / 4, 1.0, 0.0, r, 1) for r in (rate, 0.999 * rate)
         )
-    on = X[z > 1e-9]
+    # A search ends near the rate, on either side.
+    on = X[z > 1e-3]
     if len(on):
         raise wrong(
             f"one step at the rate {shown(rate)}",
             "no sample on",
             f"pre-activations {shown(z.round(6) + 0)}",
-            "the unit is dead "
-            f"only when no sample is on; x = {shown(on[-1])} still is.",
+            Hint(
+                "still on",
+                "the unit is dead only when no sample is on, and x = "
+                f"{shown(on[-1])} still is.",
+            ),
         )
     if (smaller <= 0).all():
         raise wrong(
             "`killing_rate`",
             "the smallest rate that kills",
-            f"{shown(rate)}, and {shown(0.99 * rate)} kills, too",
+            f"{shown(rate)}, and {shown(0.999 * rate)} kills too",
             Hint(
                 "rate w",
                 "w need not become negative: the step lowers b as well.",
@@ -352,8 +366,9 @@ def back(decay_both, decay_weights, frozen_below, one_neighbour, new_order):
         "new_order": new_order,
     }
     attempted(**answers)
-    for (name, answer), (truth, hint) in zip(
-        answers.items(),
+    given = {n: choice(a, n, ("yes", "no")) for n, a in answers.items()}
+    for (name, got), (truth, hint) in zip(
+        given.items(),
         (
             (
                 "no",
@@ -396,71 +411,142 @@ def back(decay_both, decay_weights, frozen_below, one_neighbour, new_order):
             ),
         ),
     ):
-        got = choice(answer, name, ("yes", "no"))
         if got != truth:
             raise wrong(f"`{name}`", "the other answer", repr(got), hint)
     return "z moves if its inputs move, or if decay takes it past 0."
 
 
+SIZES = 64, 32, 32, 32, 10
+
+
 @checker
 def bare(answer):
     """Exercise 5: a network without biases."""
+    attempted(build_bare=answer)
     import torch
     from torch import nn
 
+    drawn = []
     with torch.random.fork_rng(devices=()):
-        torch.manual_seed(0)
-        network = call(answer, "build_bare", what="an nn.Module")
-    if not isinstance(network, nn.Sequential):
-        raise wrong(
-            "build_bare()",
-            "an nn.Sequential",
-            shown(network),
-            Hint(
-                "sequential",
-                "return the network itself, as `build` does: the cells "
-                "below take its first layer as network[0].",
-            ),
+        for seed in range(20):
+            torch.manual_seed(seed)
+            drawn.append(call(answer, "build_bare", what="an nn.Module"))
+    network = drawn[0]
+    need(
+        isinstance(network, nn.Sequential),
+        "build_bare()",
+        "an nn.Sequential",
+        shown(network),
+        Hint(
+            "sequential",
+            "return the network itself, as `build` does: the cells "
+            "below take its first layer as network[0].",
+        ),
+    )
+    held = [*network.parameters(), *network.buffers()]
+    got = [tuple(part.shape) for part in held]
+    wanted = [(m, n) for n, m in zip(SIZES, SIZES[1:])]
+    need(
+        got == wanted,
+        "what build_bare() holds",
+        f"weights of the shapes {shown(wanted)}",
+        f"the shapes {shown(got)}",
+        Hint(
+            "bias",
+            "a bias that starts at 0, or gets no gradient, is still "
+            "there: nn.Linear(..., bias=False) makes none.",
         )
-    got = list(map(repr, network))
-    wanted = [
-        repr(part)
-        for sizes in ((64, 32), (32, 32), (32, 32), (32, 10))
-        for part in (nn.Linear(*sizes, bias=False), nn.ReLU())
-    ][:-1]
-    if got != wanted:
-        raise wrong(
-            "the modules of build_bare()",
-            ", ".join(wanted),
-            ", ".join(got),
-            Hint(
-                "bias",
-                "a bias that starts at 0, or gets no gradient, is still "
-                "there: nn.Linear(..., bias=False) makes none.",
-            )
-            if "bias=True" in str(got)
-            else Hint("layers", "copy `build`, and change only the biases."),
-        )
-    spread = network[0].weight.std().item()
-    if not close(spread, (2 / 64) ** 0.5, rtol=0.1):
-        raise wrong(
-            "the standard deviation of the first weights",
-            "about 0.177",
-            f"{spread:.3f}",
+        if any(len(shape) == 1 for shape in got)
+        else Hint("layers", "copy `build`, and change only the biases."),
+    )
+    x = np.random.default_rng(0).normal(size=(5, 64))
+    with torch.no_grad():
+        output = network.double()(torch.tensor(x)).numpy()
+    layers = [part.detach().double().numpy().T for part in held]
+    for weight in layers[:-1]:
+        x = np.maximum(x @ weight, 0)
+    truth = x @ layers[-1]
+    need(
+        close(output, truth),
+        "what build_bare() computes",
+        "four layers with a ReLU after each but the last",
+        "something else",
+        Hint("relu last", "no ReLU belongs after the last layer.")
+        if close(output, np.maximum(truth, 0))
+        else Hint(
+            "function",
+            "ReLU comes after each layer but the last, and nothing is added: "
+            "copy `build`, and change only the biases.",
+        ),
+    )
+    _as_he(drawn)
+    return "the same network, and no bias to drive down."
+
+
+def _as_he(networks):
+    """Raise NotYet unless all layers of the networks are drawn as He's."""
+    weights = [
+        np.stack([p.detach().double().numpy() for p in layer])
+        for layer in zip(*(network.parameters() for network in networks))
+    ]
+    need(
+        len({w.tobytes() for w in weights[0]}) == len(networks),
+        "the weights of build_bare(), at 20 seeds",
+        "20 networks",
+        "some of them twice",
+        Hint(
+            "seed",
+            "each seed should draw weights of its own: do not set a seed "
+            "inside.",
+        ),
+    )
+    for layer, (weight, n) in enumerate(zip(weights, SIZES), 1):
+        # With He's spread these are standard normal numbers.
+        standard = weight.ravel() / (2 / n) ** 0.5
+        mean, spread = standard.mean(), standard.std()
+        need(
+            abs(mean) < 0.1 and 0.95 < spread < 1.05,
+            f"the weights of layer {layer} of build_bare(), over 20 seeds",
+            f"mean 0 and standard deviation {(2 / n) ** 0.5:.3f}",
+            f"{shown((mean * (2 / n) ** 0.5).round(3) + 0.0)} and "
+            f"{spread * (2 / n) ** 0.5:.3f}",
             Hint(
                 "he",
                 "a control changes one thing: keep He's weights, "
                 "nn.init.kaiming_normal_, in every layer.",
             ),
         )
-    return "the same network, and no bias to drive down."
+        need(
+            2.6 < (standard**4).mean() < 3.4,
+            f"the weights of layer {layer} of build_bare(), over 20 seeds",
+            "normal numbers",
+            "another distribution, with the same spread",
+            Hint(
+                "normal",
+                "a control changes one thing: `build` draws normal weights, "
+                "with nn.init.kaiming_normal_.",
+            ),
+        )
 
 
 @checker
 def centre(answer):
     """Exercise 5: images without a common offset, as large as before."""
-    x_train = np.array([[2.0, 5.0], [0.0, 1.0], [1.0, 3.0]])
-    x_test = np.array([[0.0, 4.0], [2.0, 8.0]])
+    _centres(
+        answer,
+        np.array([[2.0, 5.0], [0.0, 1.0], [1.0, 3.0]]),
+        np.array([[0.0, 4.0], [2.0, 8.0]]),
+    )
+    rng = fresh()
+    try:
+        _centres(answer, *(rng.exponential(size=(n, 3)) for n in (9, 5)))
+    except NotYet as told:
+        raise other_numbers("centre", "something else") from told
+    return "no common offset, and the size of before."
+
+
+def _centres(answer, x_train, x_test):
+    """Raise NotYet unless the answer is right for these images."""
     mean = x_train.mean(axis=0)
     small, small_test = x_train - mean, x_test - mean
     grow = np.sqrt(np.mean(x_train**2) / np.mean(small**2))
@@ -533,4 +619,3 @@ def centre(answer):
                     lambda way: all(map(close, got, way)),
                 ),
             )
-    return "no common offset, and the size of before."
