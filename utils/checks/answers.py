@@ -117,11 +117,9 @@ def choice(answer, name, options):
     """
     attempted(**{name: answer})
     wanted = " or ".join(map(repr, options))
-    if isinstance(answer, (numbers.Number, np.generic)) and not isinstance(
-        answer, (str, bool, np.bool_)
-    ):
-        same = [o for o in options if o == shown(_plain(answer))]
-        answer = same[0] if same else answer
+    if not isinstance(answer, (str, bool, np.bool_)):
+        text = _as_option(answer)
+        answer = text if text in options else answer
     if not isinstance(answer, str):
         raise wrong(
             f"`{name}` should be a text.",
@@ -141,6 +139,15 @@ def choice(answer, name, options):
             Unreadable,
         )
     return found
+
+
+def _as_option(answer):
+    """Return a number as the text it is shown as; None for all else."""
+    with contextlib.suppress(Exception):
+        value = np.asarray(_plain(answer), dtype=float)
+        if value.size == 1:
+            return shown(value.item())
+    return None
 
 
 COMMA = Hint(

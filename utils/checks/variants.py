@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 
 import numpy as np
 
@@ -11,15 +12,19 @@ from utils.checks.answers import (
     choice,
     close,
     equals,
+    fresh,
     hint_for,
     number,
+    other_numbers,
 )
 from utils.checks.feedback import (
     Hint,
     NotAttempted,
+    NotYet,
     attempted,
     checker,
     is_stub,
+    need,
     shown,
     wrong,
 )
@@ -128,7 +133,7 @@ def alive(grad_w, grad_a, a_next, grad_w_next):
                 "that is the sum: the loss is a mean over three samples.",
             ): -1 / 16,
             Hint("w_next no x", "each error is also multiplied by its x."): (
-                a_next * later
+                -0.25 * later
             ).mean(),
         },
         Hint(
@@ -159,6 +164,13 @@ def prelu(answer):
     if is_stub(inspect.getattr_static(answer, "forward", None)):
         raise NotAttempted("`PReLU.forward` has no code of yours yet.")
     module = call(answer, "PReLU", what="a module")
+    need(
+        not any(isinstance(part, nn.PReLU) for part in module.modules()),
+        "`PReLU`",
+        "a module of your own",
+        "one that holds torch's nn.PReLU",
+        Hint("torch's", "that one exists already: write it yourself."),
+    )
     slopes = list(module.parameters())
     if [p.numel() for p in slopes] != [1]:
         held = any(isinstance(v, torch.Tensor) for v in vars(module).values())
@@ -210,16 +222,23 @@ def prelu(answer):
                 "the gradient is the sum of min(0, x) times what arrives.",
             ),
         )
+    rng = fresh()
+    for _ in range(3):
+        slope = float(rng.uniform(-3, 3))
+        try:
+            _values(module, slope, torch, rng.normal(size=6))
+        except NotYet as told:
+            raise other_numbers("PReLU", "something else") from told
     _batch(answer, nn)
     return "the slope is a parameter, any number, and gets its gradient."
 
 
-def _values(module, slope, torch):
+def _values(module, slope, torch, z=(-2.0, -1.0, 0.0, 1.0, 3.0)):
     """Check the values at this slope, and leave its gradient."""
     (weight,) = module.parameters()
     weight.data.fill_(slope)
     weight.grad = None
-    z = np.array([-2.0, -1.0, 0.0, 1.0, 3.0])
+    z = np.array(z)[:, None]
     x = torch.tensor(z)
     name = f"with the slope {shown(slope)}: module"
     where, what = f"{name}({shown(z)})", "a tensor like x"
@@ -301,8 +320,33 @@ def _values(module, slope, torch):
             ),
         )
     if output.requires_grad:
-        (output * torch.arange(1.0, 6.0)).sum().backward()
+        (output * torch.arange(1.0, 1 + len(z))[:, None]).sum().backward()
     return where
+
+
+# What torch says of a module that cannot be trained in a batch -> a hint.
+BATCH = {
+    "buffers": Hint(
+        "buffer",
+        "the module may hold its parameter alone: make other tensors in "
+        "forward, such as torch.zeros_like(x).",
+    ),
+    "control flow|item": Hint(
+        "if",
+        "`if` and float() ask for one number, and there are many networks: "
+        "use torch.where.",
+    ),
+    "in-?place|dynamic|index_put|nonzero|mask": Hint(
+        "mask",
+        "all networks are trained as one batch, which cannot write into "
+        "x[x < 0]: use torch.where.",
+    ),
+    "": Hint(
+        "batch",
+        "all networks are trained as one batch: use functions of whole "
+        "tensors, such as torch.where.",
+    ),
+}
 
 
 def _batch(answer, nn):
@@ -317,16 +361,13 @@ def _batch(answer, nn):
             seeds=2,
             epochs=1,
         )
-    except ValueError:
+    except ValueError as error:
+        said = str(error)
         raise wrong(
             "networks.train_modules with PReLU",
             "trained networks",
             "an error",
-            Hint(
-                "mask",
-                "all networks are trained as one batch, which cannot write "
-                "into x[x < 0]: use torch.where.",
-            ),
+            next(h for look, h in BATCH.items() if re.search(look, said)),
         ) from None
 
 
@@ -446,6 +487,10 @@ def dropout(selu_20, relu_20):
     """Exercise 4: predict what dropout does in twenty layers."""
     attempted(selu_20=selu_20, relu_20=relu_20)
     options = "1", "1.1", "1.5", "7"
+    given = {
+        "selu_20": choice(selu_20, "selu_20", options),
+        "relu_20": choice(relu_20, "relu_20", options),
+    }
     piled = Hint(
         "relu 1",
         "nothing pulls a ReLU network back: with He's "
@@ -476,16 +521,17 @@ def dropout(selu_20, relu_20):
             {
                 "1": piled,
                 "1.1": Hint(
-                    "relu 1.1", "that is one dropout, and there are nineteen. "
-                )
-                + piled[0].upper()
-                + piled[1:],
+                    "relu 1.1",
+                    "that is one dropout, and there are nineteen, which "
+                    "nothing undoes: with He's initialisation every size is a "
+                    "fixed point.",
+                ),
                 "1.5": piled,
             },
         ),
     }
-    for (name, (right, why)), answer in zip(hints.items(), (selu_20, relu_20)):
-        got = choice(answer, name, options)
+    for name, (right, why) in hints.items():
+        got = given[name]
         if got != right:
             raise wrong(
                 f"`{name}`",
@@ -533,10 +579,7 @@ def own_rates(relu_rate, silu_rate, gaps):
         "silu": _rate(silu_rate, "silu_rate"),
     }
     what = "ten numbers, in points"
-    gaps = array(gaps, "gaps", what)
-    gaps = array(
-        gaps.ravel() if gaps.size == 10 else gaps, "gaps", what, (10,)
-    )
+    gaps = array(gaps, "gaps", what, (10,))
     for name, rate in rates.items():
         here = _trained(name, rate, 0).mean()
         for other, word in (rate / 2, "half"), (2 * rate, "twice"):

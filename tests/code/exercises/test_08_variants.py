@@ -1,18 +1,15 @@
-"""Wrong answers to the exercises of chapter 8, and what each is told."""
+"""Answers to the exercises of chapter 8: wrong ones, and unusual right ones."""
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
+from tests.code.exercises import in_other_forms
 from utils.checks import variants as check
 
-NUMBER = "a number such as -1.5"
-PLACE = "a place on the x axis such as 0.9"
-OPTION = "the option that the run shows"
 ALIVE = 0, 1.25, -0.25, -1 / 48
 MIRROR = 0.5, 1.278, 0.3195, 1.5, 3
-WITH = "with the slope {}: module([-2, -1, 0, 1, 3])"
 
 
 def module(forward, make=lambda start: nn.Parameter(torch.tensor(start))):
@@ -52,6 +49,44 @@ class Unstarted(nn.Module):
 
     def forward(self, x):
         return right(x, self.slope)
+
+
+class Torchs(nn.PReLU):
+    """The module that exists."""
+
+    def __init__(self, start=0.25):
+        super().__init__(init=start)
+
+
+class Holding(nn.Module):
+    def __init__(self, start=0.25):
+        super().__init__()
+        self.inner = nn.PReLU(init=start)
+
+    def forward(self, x):
+        return self.inner(x)
+
+
+class WithBuffer(nn.Module):
+    """Keep the 0 for torch.maximum where it is not wanted."""
+
+    def __init__(self, start=0.25):
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(start))
+        self.register_buffer("zero", torch.tensor(0.0, dtype=torch.float64))
+
+    def forward(self, x):
+        zero = self.zero
+        return torch.maximum(x, zero) + self.slope * torch.minimum(x, zero)
+
+
+def with_if(x, slope):
+    return x if (x > 0).all() else right(x, slope)
+
+
+def of_what_is_shown(x, slope):
+    """Round, which the numbers in the messages do not notice."""
+    return right(x.round(), slope)
 
 
 def gaps(first_seed, silu=1 / 32):
@@ -118,6 +153,12 @@ WRONG = [
     ),
     (check.prelu, (module(lambda x, a: right(x, a.abs())),), "slope's sign"),
     (check.prelu, (module(lambda x, a: None),), "return"),
+    (check.prelu, (nn.PReLU,), "torch's"),
+    (check.prelu, (Torchs,), "torch's"),
+    (check.prelu, (Holding,), "torch's"),
+    (check.prelu, (WithBuffer,), "buffer"),
+    (check.prelu, (module(with_if),), "if"),
+    (check.prelu, (module(of_what_is_shown),), "other numbers"),
     (check.mirror, (1, *MIRROR[1:]), "zero 1"),
     (check.mirror, (0.5, 2.399, *MIRROR[2:]), "silu steepest"),
     (check.mirror, (0.5, -1.278, *MIRROR[2:]), "silu mirror"),
@@ -128,11 +169,21 @@ WRONG = [
     (check.dropout, ("1.1", "7"), "selu 1.1"),
     (check.dropout, ("7", "7"), "selu 7"),
     (check.dropout, ("1.5", "1.5"), "relu 1"),
-    (check.dropout, (1.5, "7"), "an option"),
+    (check.dropout, ("1.5", "1"), "relu 1"),
+    (check.dropout, ("1.5", "1.1"), "relu 1.1"),
+    (check.dropout, ("1.5", "about 7"), "an option"),
+    (check.dropout, ("1.46", "7"), "an option"),
+    (check.mirror, (0, *MIRROR[1:]), "zero minus"),
+    (check.mirror, (*MIRROR[:2], -0.3195, 1.5, 3), "swish mirror"),
+    (check.mirror, (*MIRROR[:3], -1.5, 3), "from mirror"),
     (check.relu_wins, (1 / 8,), "smaller"),
     (check.relu_wins, (1 / 64,), "between"),
     (check.relu_wins, (1 / 1024,), "too small"),
     (check.relu_wins, (256,), "rates"),
+    (check.relu_wins, (0.0,), "rates"),
+    (check.relu_wins, (-1 / 256,), "rates"),
+    (check.relu_wins, (1 / 4,), "smaller"),
+    (check.relu_wins, (1 / 4096,), "too small"),
     (check.own_rates, (1 / 8, 1 / 32, gaps(10)), "neighbours"),
     (check.own_rates, (1 / 64, 1 / 32, gaps(0)), "old seeds"),
     (check.own_rates, (1 / 64, 1 / 32, -gaps(10)), "sign"),
@@ -142,29 +193,57 @@ WRONG = [
         (1 / 64, 1 / 32, gaps(10).mean()),
         "shape",
     ),
+    (check.own_rates, (1 / 512, 1 / 32, gaps(10)), "neighbours"),
+    (check.own_rates, (1 / 64, 1 / 32, gaps(10, silu=1 / 64)), "gaps"),
+    (check.own_rates, (1 / 64, 1 / 32, np.sort(gaps(10))), "gaps"),
 ]
 
-
-@pytest.mark.parametrize(
-    ("checker", "answers"),
-    [
-        (check.alive, (0, 1.25, -0.25, -0.021)),
-        (check.alive, tuple(map(np.float32, ALIVE))),
+# checker, answers
+RIGHT = [
+    *in_other_forms(check.alive, *ALIVE),
+    (check.alive, (0, 1.25, -0.25, -0.021)),
+    (
+        check.prelu,
+        (module(lambda x, a: x.clamp(min=0) + a * x.clamp(max=0)),),
+    ),
+    (
+        check.prelu,
+        (module(right, lambda start: nn.Parameter(torch.tensor([start]))),),
+    ),
+    (
+        check.prelu,
         (
-            check.prelu,
-            (module(lambda x, a: x.clamp(min=0) + a * x.clamp(max=0)),),
-        ),
-        (
-            check.prelu,
-            (
-                module(
-                    right, lambda start: nn.Parameter(torch.tensor([start]))
-                ),
+            module(
+                right, lambda start: nn.Parameter(torch.full((1, 1), start))
             ),
         ),
-        (check.mirror, (0.5, 1.28, 0.32, 3 / 2, 3.0)),
-        (check.own_rates, (1 / 64, 1 / 32, gaps(10)[:, None])),
-    ],
-)
-def test_right_answer_in_another_form_is_right(checker, answers):
-    assert checker(*answers)
+    ),
+    (
+        check.prelu,
+        (
+            module(
+                lambda x, a: (
+                    torch.maximum(x, torch.tensor(0.0))
+                    + a * torch.minimum(x, torch.zeros_like(x))
+                )
+            ),
+        ),
+    ),
+    (check.prelu, (module(lambda x, a: x.relu() - a * (-x).relu()),)),
+    (
+        check.prelu,
+        (module(lambda x, a: (1 + a) / 2 * x + (1 - a) / 2 * abs(x)),),
+    ),
+    (check.prelu, (module(lambda x, a: F.prelu(x, a)),)),
+    *in_other_forms(check.mirror, *MIRROR),
+    (check.mirror, (0.5, 1.28, 0.32, 3 / 2, 3.0)),
+    (check.dropout, (1.5, 7)),
+    (check.dropout, (np.float64(1.5), torch.tensor(7))),
+    (check.dropout, ("1.5 ", "'7'")),
+    *in_other_forms(check.dropout, 1.5, 7, leave_out=["only entry"]),
+    *in_other_forms(check.relu_wins, 1 / 256),
+    (check.own_rates, (1 / 64, 1 / 32, gaps(10))),
+    (check.own_rates, (1 / 64, 1 / 32, gaps(10)[:, None])),
+    (check.own_rates, (1 / 64, 1 / 32, list(gaps(10).round(2)))),
+    (check.own_rates, ([1 / 64], torch.tensor(1 / 32), tuple(gaps(10)))),
+]
