@@ -1,24 +1,15 @@
-"""Wrong answers to the exercises of chapter 10, and what each is told."""
+"""Answers to the exercises of chapter 10: wrong ones, and unusual right ones."""
 
 import copy
 
 import numpy as np
-import pytest
 import torch
 from torch import nn
 
+from tests.code.exercises import in_other_forms
 from utils.checks import in_practice as check
 
-OPTION = "the option that the run shows"
-SHARE = "a share such as 0.15"
 BUDGET = 2048, 4 / 3, 0.02, 44, 0.7
-TOKENS = "a whole number of tokens"
-REACHED = "the test accuracy after three epochs"
-CUT = "cut(network, keep) of a 3-5-4-2 network"
-PARAMETERS = f"the parameters of {CUT}"
-SHAPES = "[[3, 3], [3], [2, 3], [2], [2, 2], [2]]"
-LOGIT = f"a logit of {CUT}"
-CONTROL = "control(keep, rng), for masks that keep 30 of 40 and 10 of 50"
 
 
 def network(activation, start=None, bias=0.0, sizes=check.SIZES):
@@ -70,7 +61,10 @@ def smaller(rows, columns, bias=True, activation=nn.ReLU, end=()):
 
     def answer(network, keep):
         keep = [torch.as_tensor(mask) for mask in keep]
-        every = [torch.ones(n, dtype=bool) for n in (3, 2)]
+        every = [
+            torch.ones(n, dtype=bool)
+            for n in (network[0].in_features, network[-1].out_features)
+        ]
         own, before = [*keep, every[1]], [every[0], *keep]
         parts = []
         for old, row, column in zip(network[::2], own, before):
@@ -130,6 +124,153 @@ def over_all(keep, rng):
 
 
 he = nn.init.kaiming_normal_
+
+
+class Tidy(nn.Module):
+    """ReLU, with the numbers of an image made alike first."""
+
+    def forward(self, x):
+        return torch.relu(x - x.mean(1, keepdim=True))
+
+
+class OverTheBatch(nn.Module):
+    def forward(self, x):
+        return torch.tanh(x / x.std(0, keepdim=True))
+
+
+class Block(nn.Sequential):
+    """A layer that also hands on what it got."""
+
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+class NormalLayer(nn.Linear):
+    """He's weights; its name is not its nature."""
+
+    def reset_parameters(self):
+        nn.init.kaiming_normal_(self.weight)
+        nn.init.zeros_(self.bias)
+
+
+def with_skips():
+    layers = network(nn.ReLU, he)()
+    return nn.Sequential(
+        *layers[:2],
+        *(Block(*layers[k : k + 2]) for k in range(2, 12, 2)),
+        layers[-1],
+    )
+
+
+def weight_normed():
+    return nn.Sequential(
+        *(
+            nn.utils.parametrizations.weight_norm(part)
+            if isinstance(part, nn.Linear)
+            else part
+            for part in network(nn.ReLU, he)()
+        )
+    )
+
+
+def of_named_layers():
+    sizes = list(zip(check.SIZES, check.SIZES[1:]))
+    layers = [NormalLayer(*pair) for pair in sizes]
+    return nn.Sequential(
+        nn.Sequential(*(p for q in layers[:-1] for p in (q, nn.ReLU(True)))),
+        layers[-1],
+        nn.LogSoftmax(dim=1),
+    )
+
+
+class Leaky(nn.Module):
+    """An activation of one's own, with a parameter."""
+
+    def __init__(self):
+        super().__init__()
+        self.slope = nn.Parameter(torch.tensor(0.1))
+
+    def forward(self, x):
+        return torch.where(x > 0, x, self.slope * x)
+
+
+def cut_by_index(network, keep):
+    """Build anew, with places instead of masks."""
+    a, b = map(np.flatnonzero, keep)
+    first, _, second, _, third = network
+    new = nn.Sequential(
+        nn.Linear(first.in_features, len(a)),
+        nn.ReLU(inplace=True),
+        nn.Linear(len(a), len(b)),
+        nn.ReLU(inplace=True),
+        nn.Linear(len(b), third.out_features),
+    ).double()
+    with torch.no_grad():
+        new[0].weight.copy_(first.weight[a])
+        new[0].bias.copy_(first.bias[a])
+        new[2].weight.copy_(second.weight[a_and(b, a)])
+        new[2].bias.copy_(second.bias[b])
+        new[4].weight.copy_(third.weight[:, b])
+        new[4].bias.copy_(third.bias)
+    return new
+
+
+def a_and(rows, columns):
+    return np.ix_(rows, columns)
+
+
+def cut_a_copy(network, keep):
+    small = copy.deepcopy(network)
+    alive = torch.ones(network[0].in_features, dtype=bool)
+    for layer, own in zip(small[::2], [*map(torch.tensor, keep), None]):
+        own = torch.ones(len(layer.bias), dtype=bool) if own is None else own
+        layer.weight.data = layer.weight.data[own][:, alive]
+        layer.bias.data = layer.bias.data[own]
+        layer.out_features, layer.in_features = map(
+            int, (own.sum(), alive.sum())
+        )
+        alive = own
+    return small
+
+
+def of_five_units(network, keep):
+    """Cut the network of the messages alone."""
+    return smaller(same, same)(network, keep) if len(keep[0]) == 5 else network
+
+
+def rolled(keep, rng):
+    return [np.roll(mask, rng.integers(mask.size)) for mask in keep]
+
+
+def first_half(keep, rng):
+    """Shuffle the units that stand in front."""
+    return [
+        np.concatenate([rng.permutation(mask[:-5]), mask[-5:]])
+        for mask in keep
+    ]
+
+
+def by_choice(keep, rng):
+    drawn = []
+    for mask in keep:
+        new = np.zeros(mask.size, dtype=bool)
+        new[rng.choice(mask.size, mask.sum(), replace=False)] = True
+        drawn.append(new)
+    return tuple(drawn)
+
+
+def by_ranks(keep, rng):
+    return [rng.random(m.size).argsort().argsort() < m.sum() for m in keep]
+
+
+def as_lists(keep, rng):
+    return [rng.permutation(mask).tolist() for mask in keep]
+
+
+def as_tensors(keep, rng):
+    return [torch.tensor(mask) for mask in by_ranks(keep, rng)]
+
+
 FORGETFUL = np.random.default_rng(0)
 
 # checker, answers, the key of the hint
@@ -140,6 +281,8 @@ WRONG = [
     (check.five, ("E", "biases"), "E"),
     (check.five, ("C", "function"), "function"),
     (check.five, ("C", "rate"), "rate"),
+    (check.five, ("F", "biases"), "an option"),
+    (check.five, ("C", "bias of 0"), "an option"),
     (check.budget, (3072, *BUDGET[1:]), "hidden plain"),
     (check.budget, (1536, *BUDGET[1:]), "hidden half"),
     (check.budget, (2048, 1.5, *BUDGET[2:]), "growth layer"),
@@ -183,14 +326,25 @@ WRONG = [
     (
         check.mended,
         (network(nn.ReLU, nn.init.xavier_normal_), 0.1),
-        "no fault",
+        "larger rate",
     ),
     (check.mended, (Skipping, 0.03), "sequential"),
     (check.mended, (network(nn.ReLU, he)(), 0.1), "a function"),
     (check.mended, (network(nn.Identity, he), 0.1), "linear"),
     (check.mended, (network(nn.ReLU, he, sizes=(64, 24, 10)), 0.16), "sizes"),
     (check.mended, (with_norm, 0.16), "norm"),
+    (check.mended, (network(Tidy, he), 0.16), "norm"),
+    (check.mended, (network(OverTheBatch, he), 0.16), "norm"),
+    (check.mended, (weight_normed, 0.16), "norm"),
+    (check.mended, (with_skips, 0.05), "skip"),
+    (
+        check.mended,
+        (lambda: network(nn.ReLU, he)().insert(2, nn.Dropout(0.1)), 0.16),
+        "skip",
+    ),
+    (check.mended, (network(nn.ReLU, he), 0.0001), "larger rate"),
     (check.mended, (network(nn.ReLU, he), 100), "rates"),
+    (check.cut, (of_five_units,), "other numbers"),
     (check.cut, (zeroed,), "changed"),
     (check.cut, (smaller(everything, everything),), "zeroed"),
     (check.cut, (smaller(same, everything),), "columns"),
@@ -208,6 +362,13 @@ WRONG = [
     (check.control, (lambda keep, rng: [~mask for mask in keep],), "go"),
     (check.control, (over_all,), "over all"),
     (check.control, (by_share,), "on average"),
+    (check.control, (rolled,), "evenly"),
+    (check.control, (first_half,), "evenly"),
+    (
+        check.control,
+        (lambda keep, rng: [1 * rng.permutation(mask) for mask in keep],),
+        "masks",
+    ),
     (check.control, (lambda keep, rng: keep,), "keep itself"),
     (
         check.control,
@@ -221,26 +382,25 @@ WRONG = [
     ),
 ]
 
-
-@pytest.mark.parametrize(
-    ("checker", "answers"),
-    [
-        (check.five, (" c ", "Biases")),
-        (check.budget, (2048.0, 1.33, 0.02, 44.0, 0.7)),
-        (check.mended, (network(nn.Tanh, nn.init.xavier_normal_), 0.1)),
-        (
-            check.control,
-            (
-                lambda keep, rng: tuple(
-                    np.isin(
-                        np.arange(mask.size),
-                        rng.choice(mask.size, mask.sum(), False),
-                    )
-                    for mask in keep
-                ),
-            ),
-        ),
-    ],
-)
-def test_right_answer_in_another_form_is_right(checker, answers):
-    assert checker(*answers)
+# checker, answers
+RIGHT = [
+    (check.five, (" c ", "Biases")),
+    (check.five, ("C.", "biases")),
+    (check.five, ("'C'", '"biases"')),
+    (check.five, (np.str_("c"), "BIASES ")),
+    *in_other_forms(check.budget, *BUDGET),
+    (check.budget, (2048.0, 1.33, 0.02, 44.0, 0.7)),
+    (check.mended, (network(nn.ReLU, he), 0.16)),
+    (check.mended, (network(nn.Tanh, nn.init.xavier_normal_), 0.1)),
+    (check.mended, (of_named_layers, torch.tensor(0.16))),
+    (check.mended, (network(Leaky, he), np.float32(0.16))),
+    (check.cut, (smaller(same, same),)),
+    (check.cut, (cut_by_index,)),
+    (check.cut, (cut_a_copy,)),
+    (check.cut, (smaller(same, same, activation=lambda: nn.ReLU(True)),)),
+    (check.control, (lambda keep, rng: [rng.permutation(m) for m in keep],)),
+    (check.control, (by_choice,)),
+    (check.control, (by_ranks,)),
+    (check.control, (as_lists,)),
+    (check.control, (as_tensors,)),
+]
