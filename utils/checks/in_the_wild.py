@@ -8,10 +8,19 @@ from utils.checks.answers import (
     choice,
     close,
     equals,
+    fresh,
     hint_for,
     in_float64,
+    other_numbers,
 )
-from utils.checks.feedback import Hint, attempted, checker, shown, wrong
+from utils.checks.feedback import (
+    Hint,
+    NotYet,
+    attempted,
+    checker,
+    shown,
+    wrong,
+)
 
 # Two samples of five channels of 1 x 2: one is on in one place of the second
 # sample, two are never on, one of them with exact zeros, one is always on, and
@@ -35,6 +44,21 @@ PLACES = 0, 2, 3
 
 def _never_on(z):
     return (z <= 0).all(axis=PLACES)
+
+
+def _random_channels(rng):
+    """Return samples and slopes: of six channels two are never on.
+
+    Another one is on in the last place of the last sample alone.
+    """
+    given = []
+    for _ in range(2):
+        order = rng.permutation(6)
+        lowered = 9 * (order % 2)[:, None, None]
+        z = rng.normal(size=(3, 6, 2, 3)) - lowered
+        z[-1, order == 1, -1, -1] = 1
+        given.append((z, np.array([0, 0, 0.25, 0.25, -0.1, 0])[order]))
+    return given
 
 
 @checker
@@ -69,6 +93,7 @@ def channels(never_on, dead):
         },
         Hint("never_on", "all samples and all positions must be off."),
         what,
+        lambda rng: [given[:1] for given in _random_channels(rng)],
     )
     agrees(
         dead,
@@ -97,6 +122,7 @@ def channels(never_on, dead):
         },
         Hint("dead", "nothing the channel puts out may depend on its inputs."),
         what,
+        _random_channels,
     )
     return "channels, not positions; and a slope keeps one alive."
 
@@ -236,13 +262,38 @@ def without(answer):
 
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
-        network = nn.Sequential(
-            nn.Conv2d(2, 5, 3, stride=2, padding=1),
+        _without(
+            answer,
+            nn.Sequential(
+                nn.Conv2d(2, 5, 3, stride=2, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(5, 5, (1, 3), padding=(0, 1)),
+            ),
+            np.array([False, True, False, False, True]),
+        )
+        rng = fresh()
+        torch.manual_seed(int(rng.integers(2**31)))
+        other = nn.Sequential(
+            nn.Conv2d(2, 8, (2, 3), stride=(1, 2)),
             nn.ReLU(),
-            nn.Conv2d(5, 5, (1, 3), padding=(0, 1)),
-        ).double()
-        x = torch.randn(4, 2, 6, 6, dtype=torch.float64)
-    dead = np.array([False, True, False, False, True])
+            nn.Conv2d(8, 3, (3, 1), padding=(1, 0)),
+        )
+        try:
+            _without(answer, other, rng.permutation(8) < 3)
+        except NotYet as told:
+            raise other_numbers(
+                "without(network, dead)", "something else"
+            ) from told
+    return "fewer channels, and the same outputs."
+
+
+def _without(answer, network, dead):
+    """Raise NotYet unless the answer takes the dead channels out."""
+    import torch
+    from torch import nn
+
+    network = network.double()
+    x = torch.randn(4, 2, 6, 6, dtype=torch.float64)
     with torch.no_grad():
         network[0].bias[torch.as_tensor(dead)] = -50
     where = f"without(a Sequential, {shown(dead)})"
@@ -258,7 +309,20 @@ def without(answer):
             ),
         )
     shapes = [tuple(p.shape) for p in small.parameters()]
-    wanted = [(3, 2, 3, 3), (3,), (5, 3, 1, 3), (5,)]
+    out, own = network[2].weight.shape[:2]
+    ends = network[0].weight.shape[1:], network[2].weight.shape[2:]
+
+    def of(first, second, bias=None, last=out):
+        """Return shapes, for so many channels put out and read."""
+        return [
+            (first, *ends[0]),
+            (bias or first,),
+            (last, second, *ends[1]),
+            (last,),
+        ]
+
+    few, gone = int((~dead).sum()), int(dead.sum())
+    wanted = of(few, few)
     if shapes != wanted:
         raise wrong(
             f"the parameters of {where}",
@@ -268,56 +332,31 @@ def without(answer):
                 {
                     Hint(
                         "zeroed",
-                        "weights of 0 are still there, and are still multiplied.",
-                    ): [
-                        (5, 2, 3, 3),
-                        (5,),
-                        (5, 5, 1, 3),
-                        (5,),
-                    ],
+                        "weights of 0 are still there, and are still "
+                        "multiplied.",
+                    ): of(own, own),
                     Hint(
                         "second axis",
-                        "the second convolution reads the channels that went: cut "
-                        "the second axis of its weights.",
-                    ): [
-                        *wanted[:2],
-                        (5, 5, 1, 3),
-                        (5,),
-                    ],
+                        "the second convolution reads the channels that "
+                        "went: cut the second axis of its weights.",
+                    ): of(few, own),
                     Hint(
                         "axes",
-                        "the first axis of the weights is what a convolution puts "
-                        "out, the second what it reads.",
-                    ): [
-                        *wanted[:2],
-                        (3, 5, 1, 3),
-                        (3,),
-                    ],
+                        "the first axis of the weights is what a "
+                        "convolution puts out, the second what it reads.",
+                    ): of(few, own, last=few),
                     Hint(
                         "outputs",
                         "what the second convolution puts out stays whole.",
-                    ): [
-                        *wanted[:2],
-                        (3, 3, 1, 3),
-                        (3,),
-                    ],
+                    ): of(few, few, last=few),
                     Hint(
                         "turned mask",
                         "dead says which channels go, not which stay.",
-                    ): [
-                        (2, 2, 3, 3),
-                        (2,),
-                        (5, 2, 1, 3),
-                        (5,),
-                    ],
+                    ): of(gone, gone),
                     Hint(
                         "bias shapes",
                         "a channel that goes takes its bias along.",
-                    ): [
-                        (3, 2, 3, 3),
-                        (5,),
-                        *wanted[2:],
-                    ],
+                    ): of(few, few, bias=own),
                 },
                 Hint(
                     "shapes",
@@ -389,7 +428,6 @@ def without(answer):
                 lambda way: close(got, way),
             ),
         )
-    return "fewer channels, and the same outputs."
 
 
 def _unbiased(convolution, kept):
@@ -411,8 +449,9 @@ def cuts(norm_first, relu_first, prelu, pooled):
         "pooled": pooled,
     }
     attempted(**answers)
-    for (name, answer), (truth, hint) in zip(
-        answers.items(),
+    given = {n: choice(a, n, ("same", "changed")) for n, a in answers.items()}
+    for (name, got), (truth, hint) in zip(
+        given.items(),
         (
             (
                 "same",
@@ -436,7 +475,6 @@ def cuts(norm_first, relu_first, prelu, pooled):
             ("same", Hint("pooled", "what is the largest of four zeros?")),
         ),
     ):
-        got = choice(answer, name, ("same", "changed"))
         if got != truth:
             raise wrong(f"`{name}`", "the other answer", repr(got), hint)
     return "what counts is what the next layer reads."
@@ -449,17 +487,31 @@ def folded(answer):
     import torch
     from torch import nn
 
+    dead = np.array([False, True, True, False])
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
-        norm = nn.BatchNorm2d(4, eps=0.1).double().eval()
-        for part in (norm.weight, norm.bias, norm.running_mean):
-            nn.init.normal_(part)
-        nn.init.uniform_(norm.running_var, 0.5, 2)
-        conv = nn.Conv2d(4, 3, (3, 2)).double()
-    dead = np.array([False, True, True, False])
+        _folds(answer, nn.Conv2d(4, 3, (3, 2)), dead)
+        rng = fresh()
+        torch.manual_seed(int(rng.integers(2**31)))
+        try:
+            _folds(answer, nn.Conv2d(7, 2, (1, 3)), rng.permutation(7) < 3)
+        except NotYet as told:
+            raise other_numbers(
+                "folded(norm, conv, dead)", "something else"
+            ) from told
+    return "cut and folded, the dead channels are not missed."
+
+
+def _folds(answer, conv, dead):
+    """Raise NotYet unless the answer folds the dead channels' constants."""
+    from torch import nn
+
+    norm = nn.BatchNorm2d(len(dead), eps=0.1).double().eval()
+    for part in (norm.weight, norm.bias, norm.running_mean):
+        nn.init.normal_(part)
+    nn.init.uniform_(norm.running_var, 0.5, 2)
+    conv = conv.double()
     value = call(answer, "folded", norm, conv, dead, what="a bias")
-    if torch.is_tensor(value):
-        value = value.detach().numpy()
     gamma, beta, mean, variance = (
         part.detach().numpy()
         for part in (
@@ -522,9 +574,8 @@ def folded(answer):
             "a dead channel gives the norm a 0: what does it make of "
             "that, and with which weights does it enter?",
         ),
-        "the biases of conv's 3 channels",
+        f"the biases of conv's {len(bias)} channels",
     )
-    return "cut and folded, the dead channels are not missed."
 
 
 @checker
@@ -534,22 +585,38 @@ def corrected(answer):
     import torch
     from torch import nn
 
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        _corrects(answer, 3, nn.Softplus(), "ReLU against Softplus")
+        torch.manual_seed(int(fresh().integers(2**31)))
+        try:
+            _corrects(answer, 5, nn.LeakyReLU(0.3), "")
+        except NotYet as told:
+            raise other_numbers(
+                "corrected(old, new, x)", "something else"
+            ) from told
+    return "each layer has its old mean again."
+
+
+def _corrects(answer, channels, activation, named):
+    """Raise NotYet unless the answer corrects such a transplant."""
+    import torch
+    from torch import nn
+
     def build(activation):
         return nn.Sequential(
-            nn.Conv2d(1, 3, 3),
-            activation(),
-            nn.Conv2d(3, 2, 2),
-            activation(),
+            nn.Conv2d(1, channels, 3),
+            activation,
+            nn.Conv2d(channels, 2, 2),
+            activation,
             nn.Flatten(),
             nn.Linear(8, 2),
         ).double()
 
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(0)
-        old, new = build(nn.ReLU), build(nn.Softplus)
-        x = torch.randn(20, 1, 5, 5, dtype=torch.float64)
+    old, new = build(nn.ReLU()), build(activation)
+    x = torch.randn(20, 1, 5, 5, dtype=torch.float64)
     new.load_state_dict(old.state_dict())
-    where = "corrected(old, new, x), ReLU against Softplus"
+    where = f"corrected(old, new, x), {named}"
     network = call(answer, "corrected", old, new, x, what="a network")
     if not isinstance(network, nn.Sequential) or len(network) != len(new):
         raise wrong(
@@ -558,14 +625,15 @@ def corrected(answer):
             shown(network),
             Hint("sequential", "return a copy of new, with other biases."),
         )
-    kinds = [
-        [type(part).__name__ for part in modules] for modules in (network, new)
-    ]
-    if kinds[0] != kinds[1]:
+    z = torch.linspace(-3, 3, 7, dtype=torch.float64)
+    layers = [hasattr(part, "weight") for part in network]
+    if layers != [hasattr(part, "weight") for part in new] or not all(
+        torch.allclose(network[k](z), new[k](z)) for k in (1, 3)
+    ):
         raise wrong(
             f"the modules of {where}",
-            ", ".join(kinds[1]),
-            ", ".join(kinds[0]),
+            "those of new",
+            "others",
             Hint("modules", "return a copy of new, with other biases."),
         )
     if any(
@@ -578,7 +646,9 @@ def corrected(answer):
             "others",
             Hint("weights", "only the biases should change."),
         )
-    biases = [network[part].bias.detach().numpy() for part in (0, 2, 5)]
+    biases = [
+        network[part].bias.detach().numpy().astype(float) for part in (0, 2, 5)
+    ]
     truth = _correct(old, new, x)
     for part, bias, right in zip((0, 2, 5), biases, truth):
         if bias.shape != right.shape:
@@ -628,7 +698,6 @@ def corrected(answer):
                     lambda way: all(map(close, biases, way)),
                 ),
             )
-    return "each layer has its old mean again."
 
 
 def _correct(
