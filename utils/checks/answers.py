@@ -60,7 +60,7 @@ def number(answer, name, what):
         raise _unreadable(name, what, shown(answer), COMMA)
     if isinstance(answer, (bool, np.bool_)):
         raise _unreadable(name, what, shown(answer), TRUTH)
-    value = _numbers(answer, f"`{name}`", what)
+    value = _numbers(answer, f"`{name}`", what, Unreadable)
     if value.size != 1:
         raise wrong(
             f"`{name}` should be one number.",
@@ -90,7 +90,7 @@ def array(answer, name, what, shape=None, unordered=False):
     attempted(**{name: answer})
     if isinstance(answer, (set, frozenset)) and unordered:
         answer = list(answer)
-    value = _numbers(answer, f"`{name}`", what)
+    value = _numbers(answer, f"`{name}`", what, Unreadable)
     if shape is None:
         return value
     if value.size == np.prod(shape, dtype=int) and _long(value.shape) == _long(
@@ -102,7 +102,7 @@ def array(answer, name, what, shape=None, unordered=False):
     )
     if whole and value.shape == tuple(2 * n for n in shape):
         raise _unreadable(name, what, shown(value), COMMA)
-    return _shaped(value, f"`{name}`", what, shape)
+    return _shaped(value, f"`{name}`", what, shape, Unreadable)
 
 
 def _long(shape):
@@ -199,14 +199,14 @@ def _unreadable(name, what, got, hint):
     return wrong(f"`{name}`", what, got, hint, Unreadable)
 
 
-def _shaped(value, where, what, shape):
+def _shaped(value, where, what, shape, kind=NotYet):
     if shape is not None and value.shape != tuple(shape):
         raise wrong(
             where,
             f"{what} of shape {tuple(shape)}",
             f"shape {value.shape}",
             Hint("shape", "compare the two shapes, step by step."),
-            Unreadable,
+            kind,
         )
     return value
 
@@ -233,7 +233,7 @@ def _plain(value):
     return value
 
 
-def _numbers(value, where, what):
+def _numbers(value, where, what, kind=NotYet):
     """Return `value` as a float array, or raise NotYet."""
     hint = _odd(value)
     try:
@@ -252,7 +252,7 @@ def _numbers(value, where, what):
             what,
             "complex numbers" if found.dtype.kind == "c" else shown(value),
             hint or (IMAGINARY if found.dtype.kind == "c" else NUMBERS),
-            Unreadable,
+            kind,
         )
     return found.astype(float)
 
@@ -513,6 +513,15 @@ def agrees(
             for given in inputs
         ]
 
+    def alike(value, other, given):
+        try:
+            return same(value, other(*given))
+        except ValueError:  # a mistake that is possible with some shapes only
+            return False
+
+    def agrees_with(other):
+        return all(map(alike, found, [other] * len(found), given))
+
     known = misconceptions | {
         Hint(
             "float32",
@@ -520,26 +529,32 @@ def agrees(
             "3.4e38: keep the float64 of the input.",
         ): lambda *given: np.float32(truth(*given))
     }
-    got = values(inputs)
-    for value, given in zip(got, inputs):
-        if not same(value, truth(*given)):
+    given, found = inputs, values(inputs)
+    with np.errstate(all="ignore"):
+        slips = (
+            (value, one)
+            for value, one in zip(found, given)
+            if not same(value, truth(*one))
+        )
+        if slip := next(slips, None):
+            value, one = slip
+            hint = hint_for(known, hint, lambda o: alike(value, o, one))
             raise wrong(
-                _where(name, given),
-                shown(np.asarray(truth(*given))),
-                _told_apart(value, truth(*given)),
-                _reason(known, hint, got, inputs, value, given, same),
+                _where(name, one),
+                shown(np.asarray(truth(*one))),
+                _told_apart(value, truth(*one)),
+                hint_for(known, hint, agrees_with),
             )
-    others = unseen(fresh()) if unseen else []
-    try:
-        found = values(others)
-    except NotYet as told:
-        raise other_numbers(name, "an error, or another shape") from told
-    for value, given in zip(found, others):
-        if not same(value, truth(*given)):
+        others = unseen(fresh()) if unseen else []
+        try:
+            more = values(others)
+        except NotYet as told:
+            raise other_numbers(name, "an error, or another shape") from told
+        right = [same(v, truth(*one)) for v, one in zip(more, others)]
+        given, found = inputs + others, found + more
+        if not all(right):
             raise other_numbers(
-                name,
-                "something else",
-                _reason(known, None, found, others, value, given, same),
+                name, "something else", hint_for(known, None, agrees_with)
             )
 
 
@@ -568,23 +583,6 @@ def other_numbers(name, got, hint=None):
     )
 
 
-def _reason(known, hint, got, inputs, value, given, same):
-    def alike(value, other, given):
-        try:
-            return same(value, other(*given))
-        except ValueError:  # a mistake that is possible with some shapes only
-            return False
-
-    def agrees_with(other):
-        return all(
-            alike(value, other, given) for value, given in zip(got, inputs)
-        )
-
-    with np.errstate(all="ignore"):
-        hint = hint_for(known, hint, lambda o: alike(value, o, given))
-        return hint_for(known, hint, agrees_with)
-
-
 def equals(
     answer, name, truth, misconceptions, hint, what, unordered=False, **near
 ):
@@ -603,20 +601,12 @@ def equals(
     hint = hint_for(
         misconceptions, hint, lambda other: close(value, other, **near)
     )
-    if hint not in misconceptions:
-        if np.isnan(value).any():
-            hint = NAN
-        elif np.ndim(truth) == 0 and 0 < truth < 1:
-            percent = {PERCENT: 100 * truth}
-            hint = hint_for(
-                percent,
-                hint,
-                lambda other: (
-                    re.search("share|probab|between 0 and 1", what)
-                    and abs(value - other)
-                    <= max(0.01 * other, 100 * near.get("atol", 0))
-                ),
-            )
+    share = re.search("share|probab|between 0 and 1", what)
+    if hint not in misconceptions and np.isnan(value).any():
+        hint = NAN
+    elif hint not in misconceptions and share and np.ndim(truth) == 0:
+        near_by = max(0.01 * truth, near.get("atol", 0))
+        hint = PERCENT if abs(value / 100 - truth) <= near_by else hint
     raise wrong(f"`{name}`", what, shown(value), hint)
 
 

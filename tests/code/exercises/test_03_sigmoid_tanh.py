@@ -211,7 +211,7 @@ WRONG = [
         "error",
     ),
     (check.to_sigmoid, (in_place,), "in place"),
-    (check.to_sigmoid, (two_layers_at_most,), "unchanged"),
+    (check.to_sigmoid, (two_layers_at_most,), "other numbers"),
     (check.control, (TANH, PLAIN, to_sigmoid), "a run"),
     (check.control, (TANH, PLAIN, TANH), "sigmoid"),
     (

@@ -390,7 +390,7 @@ WRONG = [
     (check.cuts, ("same", "changed", "changed", "the same"), "an option"),
     (check.cuts, ("same", "changed", 0.25, "same"), "a text"),
     (check.cuts, ("same", "same", "same", "same"), "relu_first"),
-    (check.channels, (of_two_samples, dead), "first sample"),
+    (check.channels, (of_two_samples, dead), "other numbers"),
     (check.without, (of_five_channels,), "other numbers"),
 ]
 
