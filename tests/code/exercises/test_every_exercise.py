@@ -69,6 +69,23 @@ HOSTILE = {
 }
 
 
+# Given in place of a number -> the key of what is told. A prediction earns no
+# point that way.
+NO_NUMBERS = {
+    "comma": (-1, 96),
+    "comma in a text": "-1,96",
+    "minus": "\N{MINUS SIGN}2",
+    "percent in a text": "25 %",
+    "quotation marks": "0.25",
+    "unit": "0.25 s",
+    "truth value": True,
+    "imaginary": 1 + 2j,
+    "order": {1},
+    "values": {"b": 1},
+    "nan": float("nan"),
+}
+
+
 def table(path, name):
     """Return WRONG (checker, answers, hint's key) or RIGHT, without a hint."""
     return getattr(
@@ -233,6 +250,41 @@ def test_no_answer_breaks_a_checker(path, monkeypatch):
                 assert " at 0x" not in str(feedback), where
                 again = checker(*answers)
                 assert str(again) == str(feedback), where
+
+
+@each_solved
+def test_what_is_no_number_is_told_why_wherever_one_is_asked_for(path):
+    places = 0
+    for name, answers in answered(path).items():
+        for position, answer in enumerate(answers):
+            if isinstance(answer, (int, float)):
+                places += 1
+                for hint, odd in NO_NUMBERS.items():
+                    given = [*answers]
+                    given[position] = odd
+                    feedback = checkers(path.stem[3:])[name](*given)
+                    where = f"{name}, answer {position + 1}: {feedback}"
+                    assert feedback.hint == hint, where
+                    assert not feedback.attempted, where
+    assert places > 0
+
+
+@each_solved
+def test_no_prediction_is_made_without_an_answer_of_its_kind(path):
+    nb = notebooks.read(path)
+    checks = "\n".join(
+        cell.source for cell in nb.cells if ".attempted" in cell.source
+    )
+    for name in re.findall(r"check\.(\w+)\(", checks):
+        right = answered(path)[name]
+        for position in range(len(right)):
+            for odd in (None, "", "no idea", float("nan"), [], object()):
+                # All other answers are wrong, or right.
+                for others in (right, [1 for _ in right]):
+                    given = [*others]
+                    given[position] = odd
+                    feedback = checkers(path.stem[3:])[name](*given)
+                    assert not feedback.attempted, (name, position, odd)
 
 
 @each_solved
