@@ -485,6 +485,7 @@ def test_share_in_percent_is_told(answer, hint):
         ({0.5, -2}, "order"),
         ([0.5, "-2"], "quotation marks"),
         ([0.5, None], "numbers"),
+        ([True, False], "truth value"),
         ([0.5], "shape"),
         ([-2, 0.5], "pair"),
     ],

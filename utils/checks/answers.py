@@ -81,16 +81,18 @@ def readable(what, **answers):
         number(answer, name, what)
 
 
-def array(answer, name, what, shape=None, unordered=False):
+def array(answer, name, what, shape=None, unordered=False, truth=False):
     """Return `answer` as a float array, of `shape` if one is given.
 
     Axes of length 1 may be missing, or too many. A set will do if the answer
-    is `unordered`.
+    is `unordered`, truth values if they have a meaning (`truth`).
     """
     attempted(**{name: answer})
     if isinstance(answer, (set, frozenset)) and unordered:
         answer = list(answer)
     value = _numbers(answer, f"`{name}`", what, Unreadable)
+    if not truth and np.asarray(_plain(answer)).dtype.kind == "b":
+        raise _unreadable(name, what, shown(answer), TRUTH)
     if shape is None:
         return value
     if value.size == np.prod(shape, dtype=int) and _long(value.shape) == _long(

@@ -671,8 +671,11 @@ def control(answer):
         often = drawn.mean(axis=0)
         pairs = (drawn[:, 1:] & drawn[:, :-1]).mean()
         both = k * (k - 1) / n / (n - 1)
+        half = drawn[:, : n // 2].sum(axis=1).var()
         need(
-            abs(often - k / n).max() < 0.18 and abs(pairs - both) < 0.04,
+            abs(often - k / n).max() < 0.18
+            and abs(pairs - both) < 0.04
+            and 0.5 < half / (k * (n - k) / 4 / (n - 1)) < 1.7,
             f"{where}, 300 times",
             f"each unit of layer {layer} as often as any other",
             "some units, or some pairs of them, more often than others",

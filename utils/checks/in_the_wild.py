@@ -494,7 +494,7 @@ def folded(answer):
         rng = fresh()
         torch.manual_seed(int(rng.integers(2**31)))
         try:
-            _folds(answer, nn.Conv2d(7, 2, (1, 3)), rng.permutation(7) < 3)
+            _folds(answer, nn.Conv2d(7, 9, (1, 3)), rng.permutation(7) < 3)
         except NotYet as told:
             raise other_numbers(
                 "folded(norm, conv, dead)", "something else"

@@ -340,7 +340,7 @@ def halves(stripes, together, switching, alike):
 
 def _zeros(answer, name, **shares):
     """Return where the answer is 0; raise unless its shares are right."""
-    a = array(answer, name, "an array", (8, 8))
+    a = array(answer, name, "an array", (8, 8), truth=True)
     if not (a >= 0).all():
         raise wrong(
             f"`{name}`",

@@ -242,6 +242,14 @@ def rolled(keep, rng):
     return [np.roll(mask, rng.integers(mask.size)) for mask in keep]
 
 
+def in_two_parts(keep, rng):
+    """Keep half of the units in each half of the layer."""
+    return [
+        np.concatenate([rng.permutation(m[::2]), rng.permutation(m[1::2])])
+        for m in keep
+    ]
+
+
 def first_half(keep, rng):
     """Shuffle the units that stand in front."""
     return [
@@ -364,6 +372,7 @@ WRONG = [
     (check.control, (by_share,), "on average"),
     (check.control, (rolled,), "evenly"),
     (check.control, (first_half,), "evenly"),
+    (check.control, (in_two_parts,), "evenly"),
     (
         check.control,
         (lambda keep, rng: [1 * rng.permutation(mask) for mask in keep],),
