@@ -540,7 +540,12 @@ def agrees(
         )
         if slip := next(slips, None):
             value, one = slip
-            hint = hint_for(known, hint, lambda o: alike(value, o, one))
+            likely = [h for h in known if alike(value, known[h], one)]
+            # Many mistakes lead to the same nan.
+            if len(likely) != 1 and _new_nan(value, truth(*one)):
+                hint = NAN
+            elif likely:
+                hint = likely[0]
             raise wrong(
                 _where(name, one),
                 shown(np.asarray(truth(*one))),
@@ -558,6 +563,10 @@ def agrees(
             raise other_numbers(
                 name, "something else", hint_for(known, None, agrees_with)
             )
+
+
+def _new_nan(value, truth):
+    return (np.isnan(value) & ~np.isnan(truth)).any()
 
 
 def _told_apart(value, truth):

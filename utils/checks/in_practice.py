@@ -321,8 +321,9 @@ def _plain_network(network, torch, nn):
 
         def hook(k):
             def replaced(part, given, output):
-                got.append(given[0])
-                return outputs[k]
+                # An activation may write into what it gets.
+                got.append(given[0].clone())
+                return outputs[k].clone()
 
             return replaced
 

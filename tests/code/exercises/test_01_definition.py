@@ -88,6 +88,7 @@ WRONG = [
     (check.neuron, ([4, 8], 4, [12, 4], [float("nan"), 0]), "nan"),
     (check.neuron, ([4, 8], 4, [12, 4], [-2, -4]), "second"),
     (check.relu, (np.abs,), "abs"),
+    (check.relu, (lambda x: (x + np.sqrt(x * x)) / 2,), "nan"),
     (check.relu, (act.relu,), "the book's"),
     (check.relu, (lambda x: act.leaky_relu(x, 0.0),), "the book's"),
     (check.relu, (lambda x: np.maximum(x, 0).astype(np.float32),), "float32"),

@@ -402,6 +402,10 @@ RIGHT = [
     (check.mended, (network(nn.ReLU, he), 0.16)),
     (check.mended, (network(nn.Tanh, nn.init.xavier_normal_), 0.1)),
     (check.mended, (of_named_layers, torch.tensor(0.16))),
+    (
+        check.mended,
+        (network(lambda: nn.ELU(inplace=True), nn.init.xavier_normal_), 0.16),
+    ),
     (check.mended, (network(Leaky, he), np.float32(0.16))),
     (check.cut, (smaller(same, same),)),
     (check.cut, (cut_by_index,)),
