@@ -242,10 +242,10 @@ MUTATIONS = [
     code(
         "wrong hint",
         "utils/checks/definition.py",
-        '"the bias is missing in z.": [8, 16]',
-        '"the bias is missing in z.": [8, 17]',
+        '"z is missing its bias."): [8, 16]',
+        '"z is missing its bias."): [8, 17]',
         "exercises/test_every_exercise.py -k 01_definition-neuron",
-        "the bias is missing in z.",
+        "'w' == 'w no bias'",
     ),
     code(
         "lenient checker",

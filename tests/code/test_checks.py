@@ -1,14 +1,30 @@
 """What all checkers share: a hint for every answer, and never a traceback."""
 
 import concurrent.futures
+import decimal
+import fractions
+import functools
+import re
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
 import pytest
+import sympy
+import torch
 
-from tests.code.exercises import told
+from tools import paths
 from utils.checks import answers, feedback
+
+
+def told(where, expected, got, hint):
+    """Return the message of a checker to a wrong answer."""
+    return (
+        f"Not yet: {where}\n  expected  {expected}\n  got       {got}\n"
+        f"  Hint: {hint}"
+    )
 
 
 @feedback.checker
@@ -23,11 +39,12 @@ def double(answer):
             (np.array([-1.0, 0.0]),),
         ],
         {
-            "that is a square.": lambda x: x**2,
-            "the sign is lost.": lambda x: 2 * abs(x),
+            feedback.Hint("square", "that is a square."): lambda x: x**2,
+            feedback.Hint("sign", "the sign is lost."): lambda x: 2 * abs(x),
         },
-        "add x to itself.",
+        feedback.Hint("double", "add x to itself."),
         "an array",
+        lambda rng: [(rng.normal(size=3),)],
     )
     return "double doubles."
 
@@ -39,9 +56,9 @@ def half(answer):
         answer,
         "half",
         0.5,
-        {"that is twice.": 2},
-        "divide 1 by 2.",
-        "a number such as 0.3",
+        {feedback.Hint("twice", "that is twice."): 2},
+        feedback.Hint("half", "divide 1 by 2."),
+        "a share such as 0.3",
     )
     return "half is one half."
 
@@ -86,6 +103,10 @@ class Touchy:
 
 
 FIRST = "double([1, 2])"
+QUOTES = (
+    "that is a text: the cells below calculate with your answer, so leave out "
+    "the quotation marks."
+)
 TOLD = {
     "square": (lambda x: x**2, FIRST, "[2, 4]", "[1, 4]", "that is a square."),
     "no sign": (
@@ -110,19 +131,12 @@ TOLD = {
         "[3, 5]",
         "add x to itself.",
     ),
-    "None": (
-        None,
-        "`double` should be a function.",
-        "a function",
-        "None",
-        "write `def`, and do not call it.",
-    ),
     "text": (
         "double",
         "`double` should be a function.",
         "a function",
         "'double'",
-        "write `def`, and do not call it.",
+        "write `def`, and give the function itself, not a call of it.",
     ),
     "raises": (
         lambda x: x[5],
@@ -182,7 +196,7 @@ TOLD = {
         FIRST,
         "[2, 4]",
         "[nan, nan]",
-        "add x to itself.",
+        "nan comes from 0/0, inf - inf or 0 * inf: look for one of these.",
     ),
     "shape": (
         lambda x: 2 * x[:1],
@@ -196,21 +210,21 @@ TOLD = {
         f"{FIRST} is not made of real numbers.",
         "an array",
         "['2', '4']",
-        "real numbers, or an array of them, are wanted.",
+        QUOTES,
     ),
     "complex": (
-        lambda x: 2 * x + 0j,
+        lambda x: 2 * x + 1j,
         f"{FIRST} is not made of real numbers.",
         "an array",
         "complex numbers",
-        "real numbers, or an array of them, are wanted.",
+        "take the real part, if the imaginary part should be 0.",
     ),
     "ragged": (
         lambda x: [[1], [2, 3]],
         f"{FIRST} is not made of real numbers.",
         "an array",
         "[[1], [2, 3]]",
-        "real numbers, or an array of them, are wanted.",
+        "give a real number, or an array of real numbers.",
     ),
 }
 
@@ -226,15 +240,96 @@ def test_wrong_function_is_told_why(answer, message):
     assert not feedback and feedback.attempted
 
 
-def test_torch_tensor_is_told_from_an_array():
-    torch = pytest.importorskip("torch")
-    feedback = double(lambda x: 2 * torch.tensor(x))
-    assert str(feedback) == told(
-        f"{FIRST} is not NumPy's.",
-        "an array",
-        "a torch tensor",
-        "use NumPy here, or end with .numpy().",
-    )
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda x: x + x,
+        lambda x: 2 * torch.tensor(x, requires_grad=True),
+        lambda x: [fractions.Fraction(2 * float(v)) for v in x],
+        lambda x: [decimal.Decimal(2 * float(v)) for v in x],
+        lambda x: [2 * sympy.Float(float(v)) for v in x],
+        lambda x: [torch.tensor(2 * v) for v in x],
+        lambda x: 2 * x + 0j,
+        lambda x: (2 * x)[None],
+        lambda x: np.array([2 * v for v in x], dtype=object),
+    ],
+)
+def test_right_numbers_of_other_kinds_are_right(answer):
+    assert double(answer)
+
+
+def test_answer_that_knows_what_messages_show_is_told_so():
+    def typed_back(x):
+        return {2: [2, 4], -2: [-2, 0]}.get(
+            len(x) * (-1 if x[0] < 0 else 1), 0 * x
+        )
+
+    feedback = double(typed_back)
+    assert feedback.hint == "other numbers"
+    # The numbers differ from kernel to kernel, and the message does not.
+    assert not re.search(r"\d", str(feedback))
+    assert str(double(typed_back)) == str(feedback)
+
+
+def test_error_on_other_numbers_does_not_show_them():
+    def picky(x):
+        if len(x) > 2:
+            raise ValueError(f"no {x[0]}")
+        return 2 * x
+
+    feedback = double(picky)
+    assert feedback.hint == "other numbers"
+    assert not re.search(r"\d", str(feedback))
+
+
+def test_numbers_that_no_message_shows_differ_from_kernel_to_kernel():
+    code = "from utils.checks import answers as a; print(a.fresh().random())"
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=paths.ROOT,
+            capture_output=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(seen) == 2
+    assert answers.fresh().random() == answers.fresh().random()
+
+
+def test_rounding_to_float32_is_told():
+    assert double(lambda x: np.float32(2 * x)), "float32 has digits enough"
+    exact = functools.partial(np.allclose, rtol=1e-12, atol=0)
+    with pytest.raises(feedback.NotYet, match="rounded to float32"):
+        answers.agrees(
+            lambda x: np.float32(x) / 3,
+            "third",
+            lambda x: x / 3,
+            [(np.array([1.0]),)],
+            {},
+            feedback.Hint("third", "divide by 3."),
+            same=exact,
+        )
+
+
+def test_only_the_processors_time_is_limited(monkeypatch):
+    monkeypatch.setattr(answers, "SECONDS", 0.2)
+
+    def waits(x):
+        time.sleep(0.6)
+        return 2 * x
+
+    assert double(waits)
+
+
+def test_what_only_waits_is_stopped_by_the_clock(monkeypatch):
+    monkeypatch.setattr(answers, "WAIT", 0.2)
+
+    def waits(x):
+        while True:
+            time.sleep(0.01)
+
+    assert double(waits).hint == "endless"
 
 
 def test_endless_loop_is_stopped(monkeypatch):
@@ -282,6 +377,7 @@ def test_noise_of_an_answer_is_not_seen(capfd, recwarn):
     ("answer", "message"),
     [
         (..., "Not attempted: `double` is still `...`."),
+        (None, "Not attempted: `double` is None, which is no answer."),
         (stub, "Not attempted: `double` has no code of yours yet."),
     ],
 )
@@ -294,43 +390,127 @@ def test_what_was_handed_out_is_not_attempted(answer, message):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (2, told("`half`", "a number such as 0.3", "2", "that is twice.")),
-        (0.4, told("`half`", "a number such as 0.3", "0.4", "divide 1 by 2.")),
+        (2, told("`half`", "a share such as 0.3", "2", "that is twice.")),
+        (0.4, told("`half`", "a share such as 0.3", "0.4", "divide 1 by 2.")),
         (
-            [0.5],
+            [0.5, 1],
             told(
                 "`half` should be one number.",
-                "a number such as 0.3",
-                "[0.5]",
-                "take the one entry that was asked for.",
-            ),
-        ),
-        (
-            "0.5",
-            told(
-                "`half` is not made of real numbers.",
-                "a number such as 0.3",
-                "'0.5'",
-                "real numbers, or an array of them, are wanted.",
+                "a share such as 0.3",
+                "[0.5, 1]",
+                "give only the number that was asked for.",
             ),
         ),
         (
             np.nan,
             told(
                 "`half` is not a number.",
-                "a number such as 0.3",
+                "a share such as 0.3",
                 "nan",
-                "nan comes from 0/0, from inf - inf and from 0 * inf: "
-                "look for these.",
+                "nan comes from 0/0, inf - inf or 0 * inf: look for one of "
+                "these.",
             ),
         ),
         (..., "Not attempted: `half` is still `...`."),
         (0.5, "Right: half is one half."),
-        (np.float32(0.5), "Right: half is one half."),
     ],
 )
 def test_number_is_told_why(answer, message):
     assert str(half(answer)) == message
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        fractions.Fraction(1, 2),
+        decimal.Decimal("0.5"),
+        sympy.Rational(1, 2),
+        sympy.sqrt(sympy.Rational(1, 4)),
+        np.float32(0.5),
+        np.array(0.5),
+        np.array([[0.5]]),
+        [0.5],
+        torch.tensor(0.5, requires_grad=True),
+        0.5 + 0j,
+    ],
+)
+def test_right_number_of_another_kind_is_right(answer):
+    assert half(answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ((0, 5), "comma"),
+        ("0,5", "comma in a text"),
+        ("\N{MINUS SIGN}0.5", "minus"),
+        ("\N{MINUS SIGN}0,5", "minus"),
+        ("50 %", "percent in a text"),
+        ("0.5", "quotation marks"),
+        ("1/2", "quotation marks"),
+        ("0.5 m", "unit"),
+        ("a half", "numbers"),
+        (True, "truth value"),
+        (np.True_, "truth value"),
+        ({0.5}, "order"),
+        ({"half": 0.5}, "values"),
+        (iter([0.5]), "once"),
+        (0.5 + 1j, "imaginary"),
+        (sympy.Symbol("x"), "numbers"),
+        (np.nan, "nan"),
+        (decimal.Decimal("nan"), "nan"),
+    ],
+)
+def test_kind_that_is_not_taken_is_told_why_and_is_no_prediction(answer, hint):
+    feedback = half(answer)
+    assert feedback.hint == hint
+    assert feedback.state == "not yet" and not feedback.attempted
+    assert str(half(answer)) == str(feedback)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"), [(50, "percent"), (2, "twice"), (49, "half")]
+)
+def test_share_in_percent_is_told(answer, hint):
+    assert half(answer).hint == hint
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        ([0.5, -2], None),
+        (np.array([[0.5], [-2.0]]), None),
+        ((fractions.Fraction(1, 2), -2), None),
+        ([0, 5, -2, 0], "comma"),
+        ({0.5, -2}, "order"),
+        ([0.5, "-2"], "quotation marks"),
+        ([0.5, None], "numbers"),
+        ([True, False], "truth value"),
+        ([0.5], "shape"),
+        ([-2, 0.5], "pair"),
+    ],
+)
+def test_pair_is_read_or_told_why(answer, hint):
+    try:
+        answers.equals(
+            answer,
+            "pair",
+            [0.5, -2],
+            {},
+            feedback.Hint("pair", "the other way round."),
+            "two numbers",
+        )
+    except feedback.NotYet as told_:
+        assert told_.hint == hint
+    else:
+        assert hint is None
+
+
+def test_order_may_not_matter():
+    for answer in ({1, -1}, [1, -1], (-1, 1)):
+        answers.equals(
+            answer, "roots", [-1, 1], {}, None, "two numbers", unordered=True
+        )
 
 
 @pytest.mark.parametrize("checker", [double, half])
@@ -358,7 +538,7 @@ def test_object_that_raises_everywhere_is_survived(checker):
                 "`side` should be a text.",
                 "'left' or 'right'",
                 "1",
-                "write one of these, with its quotes.",
+                "write one of these, in quotation marks.",
             ),
         ),
         (..., "`side` is still `...`."),

@@ -9,11 +9,21 @@ from utils.checks.answers import (
     choice,
     close,
     equals,
+    fresh,
     hint_for,
     number,
+    other_numbers,
     results,
 )
-from utils.checks.feedback import attempted, checker, shown, wrong
+from utils.checks.feedback import (
+    Hint,
+    NotYet,
+    attempted,
+    checker,
+    need,
+    shown,
+    wrong,
+)
 
 
 @checker
@@ -26,18 +36,36 @@ def narrow(p_dead, p_second, zeros_third):
         "p_dead",
         37 / 64,
         {
-            "one dead layer is enough; that is the chance of three in a row.": 1
-            / 64,
-            "chances add up only if no two events happen together.": 3 / 4,
-            "that is the chance to be alive.": 27 / 64,
-            "the third layer is all zeros, too, if an earlier one is.": 1 / 4,
-            "that is the chance that the third layer is the *first* to die.": 9
-            / 64,
-            "both units of a layer must be 0: 1/4 for each layer, not 1/2.": 7
-            / 8,
+            Hint(
+                "dead three",
+                "one dead layer is enough: that is the chance of three in "
+                "a row.",
+            ): 1 / 64,
+            Hint(
+                "dead sum",
+                "chances add up only if the events cannot happen together.",
+            ): 3 / 4,
+            Hint("dead alive", "that is the chance of being alive."): 27 / 64,
+            Hint(
+                "dead one",
+                "the third layer is all zeros, too, if an earlier one is.",
+            ): 1 / 4,
+            Hint(
+                "dead first",
+                "that is the chance that the third layer is the *first* to "
+                "die.",
+            ): 9 / 64,
+            Hint(
+                "dead half",
+                "both units of a layer must be 0: 1/4 for each layer, not "
+                "1/2.",
+            ): 7 / 8,
         },
-        "a layer after one that is alive dies with probability (1/2)^2; what "
-        "is the chance that none of the three does?",
+        Hint(
+            "dead",
+            "a layer after a living one dies with probability (1/2)^2: "
+            "what is the chance that none of the three does?",
+        ),
         what,
         **near,
     )
@@ -46,13 +74,19 @@ def narrow(p_dead, p_second, zeros_third):
         "p_second",
         3 / 16,
         {
-            "the first layer must be alive for that.": 1 / 4,
-            "that is the chance of two deaths; here the first layer lives.": 1
-            / 16,
-            "that counts the networks whose first layer is all zeros, too.": 7
-            / 16,
+            Hint("second alone", "the first layer must be alive for that."): 1
+            / 4,
+            Hint(
+                "second both",
+                "that is the chance of two deaths, but here the first "
+                "layer lives.",
+            ): 1 / 16,
+            Hint(
+                "second any",
+                "that counts the networks whose first layer is all zeros too.",
+            ): 7 / 16,
         },
-        "alive after one layer, and then dead.",
+        Hint("second", "alive after one layer, and then dead."),
         what,
         **near,
     )
@@ -61,14 +95,27 @@ def narrow(p_dead, p_second, zeros_third):
         "zeros_third",
         23 / 32,
         {
-            "in a network whose second layer is dead all are zeros.": 1 / 2,
-            "the second layer is all zeros, too, if the first one is.": 5 / 8,
-            "that is the share of dead networks; those alive have zeros, too.": 37
-            / 64,
-            "a network whose third layer is alive has fewer than half: both at 0 "
-            "is excluded there.": 101 / 128,
+            Hint(
+                "zeros half",
+                "in a network whose second layer is dead, all of them are "
+                "zeros.",
+            ): 1 / 2,
+            Hint(
+                "zeros 5/8",
+                "the second layer is all zeros, too, if the first one is.",
+            ): 5 / 8,
+            Hint(
+                "zeros dead",
+                "that is the share of dead networks: living ones have "
+                "zeros too.",
+            ): 37 / 64,
+            Hint(
+                "zeros alive",
+                "a living third layer has fewer than half zeros, since it "
+                "cannot have both at 0.",
+            ): 101 / 128,
         },
-        "split by the second layer: dead or alive.",
+        Hint("zeros", "split by the second layer: dead or alive."),
         what,
         **near,
     )
@@ -80,25 +127,48 @@ NAMES = "relu", "relu6", "leaky_relu", "elu", "tanh", "sigmoid"
 COUNTERS = {
     "never_positive": (
         lambda a, slope: (a <= 0).all(),
-        "all outputs must be 0 or less.",
-        "for ReLU counter and definition agree; which function has a slope "
-        "where its outputs are negative?",
+        Hint("never_positive", "all outputs must be 0 or less."),
+        Hint(
+            "never_positive alive",
+            "for ReLU the counter and the definition agree: which "
+            "function has a slope where its outputs are negative?",
+        ),
     ),
     "zero_mean": (
         lambda a, slope: a.mean() == 0,
-        "outputs of both signs can cancel, if the function has both.",
-        "outputs that are all 0 have mean 0, but not they alone.",
+        Hint(
+            "zero_mean",
+            "outputs of both signs can cancel, if the function has both.",
+        ),
+        Hint(
+            "zero_mean alive",
+            "outputs that are all 0 have mean 0, but they are not the "
+            "only ones.",
+        ),
     ),
     "one_batch": (
         lambda a, slope: (slope[:32] == 0).all(),
-        "the first 32 samples must have slope 0; only later ones may be on.",
-        "the batch is as it should be; let a later sample be on.",
+        Hint(
+            "one_batch",
+            "the first 32 samples must have slope 0: only later ones "
+            "may be on.",
+        ),
+        Hint(
+            "one_batch alive",
+            "the batch is as it should be: let a later sample be on.",
+        ),
     ),
     "small_slope": (
         lambda a, slope: (abs(slope) < 0.001).all(),
-        "far out on a smooth function the slope is small and not 0.",
-        "here the slopes are exactly 0; do not go so far out, or take a "
-        "function without a flat part.",
+        Hint(
+            "small_slope",
+            "far out on a smooth function the slope is small but not 0.",
+        ),
+        Hint(
+            "small_slope alive",
+            "here the slopes are exactly 0: do not go so far out, or "
+            "take a function without a flat part.",
+        ),
     ),
 }
 
@@ -126,17 +196,24 @@ def counters(never_positive, zero_mean, one_batch, small_slope, missed):
             "`missed`",
             "a dead unit, all slopes exactly 0",
             got,
-            "small is not 0; these slopes are rounded to 0 farther "
-            "out than torch's. Or is a function exactly flat?"
+            Hint(
+                "missed small",
+                "small is not 0, and these slopes round to 0 only farther "
+                "out than torch's: is there a function that is exactly "
+                "flat?",
+            )
             if (abs(slope) < 0.001).all()
-            else "where is one of the functions exactly flat?",
+            else Hint("missed", "where is one of the functions exactly flat?"),
         )
     if (a <= 0).all():
         raise wrong(
             "`missed`",
             "a unit with an output above 0",
             got,
-            "a function can be flat on the right, too.",
+            Hint(
+                "missed positive",
+                "a function can be flat on the right as well.",
+            ),
         )
     return "all five; only slopes over all samples tell."
 
@@ -148,16 +225,16 @@ def _unit(answer, name):
             f"`{name}`",
             'a pair such as ("relu", [-1, 2])',
             shown(answer),
-            "write a name, a comma and a list.",
+            Hint("a pair", "write a name, a comma and a list."),
         )
     f = act.ACTIVATIONS[choice(answer[0], f"{name}[0]", NAMES)]
-    z = array(answer[1], f"{name}[1]", "a list such as [-1, 2]")
-    if z.ndim != 1 or z.size == 0 or not np.isfinite(z).all():
+    z = array(answer[1], f"{name}[1]", "a list such as [-1, 2]").ravel()
+    if z.size == 0 or not np.isfinite(z).all():
         raise wrong(
             f"`{name}[1]`",
             "a list of numbers such as [-1, 2]",
             shown(z),
-            "one finite number for each sample.",
+            Hint("finite", "give one finite number for each sample."),
         )
     a, slope = f(z), f.derivative(z)
     return a, slope, f"outputs {shown(a)}, slopes {shown(slope)}"
@@ -185,29 +262,40 @@ def kill(killing_rate):
             "`killing_rate`",
             what,
             shown(rate),
-            "a learning rate is positive and finite.",
+            Hint("positive", "a learning rate is positive and finite."),
         )
     with np.errstate(all="ignore"):
         z, smaller = (
-            _descend(X, X / 4, 1.0, 0.0, r, 1) for r in (rate, 0.99 * rate)
+            _descend(X, X / 4, 1.0, 0.0, r, 1) for r in (rate, 0.999 * rate)
         )
-    on = X[z > 1e-9]
+    # A search ends near the rate, on either side.
+    on = X[z > 1e-3]
     if len(on):
         raise wrong(
             f"one step at the rate {shown(rate)}",
             "no sample on",
             f"pre-activations {shown(z.round(6) + 0)}",
-            "the unit is dead "
-            f"only when no sample is on; x = {shown(on[-1])} still is.",
+            Hint(
+                "still on",
+                "the unit is dead only when no sample is on, and x = "
+                f"{shown(on[-1])} still is.",
+            ),
         )
     if (smaller <= 0).all():
         raise wrong(
             "`killing_rate`",
             "the smallest rate that kills",
-            f"{shown(rate)}, and {shown(0.99 * rate)} kills, too",
-            "w need not be negative: the step lowers b as well."
+            f"{shown(rate)}, and {shown(0.999 * rate)} kills too",
+            Hint(
+                "rate w",
+                "w need not become negative: the step lowers b as well.",
+            )
             if close(rate, 2 / 7, atol=0.005)
-            else "write z after the step for each x, as a function of the rate.",
+            else Hint(
+                "rate",
+                "write z after the step for each x, as a function of the "
+                "rate.",
+            ),
         )
     return "at this rate x = 3, the last sample that was on, is at z = 0."
 
@@ -225,15 +313,18 @@ def revive(x_new, y_new):
             where,
             "numbers between -20 and 20",
             shown(max(x, y, key=abs)),
-            "smaller ones will do.",
+            Hint("range", "smaller ones will do."),
         )
     if at <= 0:
         raise wrong(
             where,
             "a sample that the dead unit is on for",
             f"its pre-activation is {shown(at)}",
-            "the unit is off for it, too, and gets no gradient, "
-            "whatever the target.",
+            Hint(
+                "off",
+                "the unit is off for it too, and gets no gradient, "
+                "whatever the target.",
+            ),
         )
     z = _descend(np.append(X, x), np.append(X / 4, y), -0.75, -0.75, 0.1, 100)
     if (z <= 0).all():
@@ -241,13 +332,25 @@ def revive(x_new, y_new):
             f"100 steps with {where}",
             "x = 1, 2 or 3 on",
             f"pre-activations {shown(z)}",
-            "the unit's output is your target already, so the gradient is 0."
+            Hint(
+                "fitted",
+                "the unit's output is your target already, so the gradient "
+                "is 0.",
+            )
             if close(y, at)
-            else "the unit learns your sample and stays dead on the others: its "
-            "target pulls z up there, and so down on the other side."
+            else Hint(
+                "pulled up",
+                "the unit learns your sample and stays dead on the others: "
+                "its target pulls z up there, and so down on the other "
+                "side.",
+            )
             if y > at
-            else "the right way, but the steps are too short: the unit fits your "
-            "sample, or falls silent on it, before x = 3 is on.",
+            else Hint(
+                "too short",
+                "that is the right way, but the steps are too short: the "
+                "unit fits your sample, or falls silent on it, before x = "
+                "3 is on.",
+            ),
         )
     return f"the pre-activations of x = 1, 2, 3 are {shown(z.round(2))}."
 
@@ -263,91 +366,187 @@ def back(decay_both, decay_weights, frozen_below, one_neighbour, new_order):
         "new_order": new_order,
     }
     attempted(**answers)
-    for (name, answer), (truth, hint) in zip(
-        answers.items(),
+    given = {n: choice(a, n, ("yes", "no")) for n, a in answers.items()}
+    for (name, got), (truth, hint) in zip(
+        given.items(),
         (
             (
                 "no",
-                "one factor for weights and bias is one factor for z: "
-                "can it change the sign?",
+                Hint(
+                    "decay_both",
+                    "one factor for weights and bias is one factor for z: can "
+                    "it change the sign?",
+                ),
             ),
             (
                 "yes",
-                "no gradient is needed here: where does z go when the "
-                "weights go to 0?",
+                Hint(
+                    "decay_weights",
+                    "no gradient is needed here: where does z go when the "
+                    "weights go to 0?",
+                ),
             ),
             (
                 "no",
-                "living neighbours do not move what enters this unit; "
-                "who does?",
+                Hint(
+                    "frozen_below",
+                    "living neighbours do not move what enters this unit: what "
+                    "does?",
+                ),
             ),
             (
                 "yes",
-                "one living unit is enough to send a gradient to the "
-                "first layer; whose inputs does that move?",
+                Hint(
+                    "one_neighbour",
+                    "one living unit is enough to send a gradient to the first "
+                    "layer: whose inputs does that move?",
+                ),
             ),
             (
                 "yes",
-                "dead is said of a unit *on given data*; are these still "
-                "the same?",
+                Hint(
+                    "new_order",
+                    "a unit is dead *on given data*: are these still the same?",
+                ),
             ),
         ),
     ):
-        got = choice(answer, name, ("yes", "no"))
         if got != truth:
             raise wrong(f"`{name}`", "the other answer", repr(got), hint)
     return "z moves if its inputs move, or if decay takes it past 0."
 
 
+SIZES = 64, 32, 32, 32, 10
+
+
 @checker
 def bare(answer):
     """Exercise 5: a network without biases."""
+    attempted(build_bare=answer)
     import torch
     from torch import nn
 
+    drawn = []
     with torch.random.fork_rng(devices=()):
-        torch.manual_seed(0)
-        network = call(answer, "build_bare", what="an nn.Module")
-    if not isinstance(network, nn.Sequential):
-        raise wrong(
-            "build_bare()",
-            "an nn.Sequential",
-            shown(network),
-            "return the network itself, as `build` does.",
+        for seed in range(20):
+            torch.manual_seed(seed)
+            drawn.append(call(answer, "build_bare", what="an nn.Module"))
+    network = drawn[0]
+    need(
+        isinstance(network, nn.Sequential),
+        "build_bare()",
+        "an nn.Sequential",
+        shown(network),
+        Hint(
+            "sequential",
+            "return the network itself, as `build` does: the cells "
+            "below take its first layer as network[0].",
+        ),
+    )
+    held = [*network.parameters(), *network.buffers()]
+    got = [tuple(part.shape) for part in held]
+    wanted = [(m, n) for n, m in zip(SIZES, SIZES[1:])]
+    need(
+        got == wanted,
+        "what build_bare() holds",
+        f"weights of the shapes {shown(wanted)}",
+        f"the shapes {shown(got)}",
+        Hint(
+            "bias",
+            "a bias that starts at 0, or gets no gradient, is still "
+            "there: nn.Linear(..., bias=False) makes none.",
         )
-    got = list(map(repr, network))
-    wanted = [
-        repr(part)
-        for sizes in ((64, 32), (32, 32), (32, 32), (32, 10))
-        for part in (nn.Linear(*sizes, bias=False), nn.ReLU())
-    ][:-1]
-    if got != wanted:
-        raise wrong(
-            "the modules of build_bare()",
-            ", ".join(wanted),
-            ", ".join(got),
-            "a bias that starts at 0, or gets no gradient, is still there; "
-            "nn.Linear(..., bias=False) makes none."
-            if "bias=True" in str(got)
-            else "copy `build`, and change the biases only.",
-        )
-    spread = network[0].weight.std().item()
-    if not close(spread, (2 / 64) ** 0.5, rtol=0.1):
-        raise wrong(
-            "the standard deviation of the first weights",
-            "about 0.177",
-            f"{spread:.3f}",
-            "a control changes one "
-            "thing: keep He's weights, nn.init.kaiming_normal_.",
-        )
+        if any(len(shape) == 1 for shape in got)
+        else Hint("layers", "copy `build`, and change only the biases."),
+    )
+    x = np.random.default_rng(0).normal(size=(5, 64))
+    with torch.no_grad():
+        output = network.double()(torch.tensor(x)).numpy()
+    layers = [part.detach().double().numpy().T for part in held]
+    for weight in layers[:-1]:
+        x = np.maximum(x @ weight, 0)
+    truth = x @ layers[-1]
+    need(
+        close(output, truth),
+        "what build_bare() computes",
+        "four layers with a ReLU after each but the last",
+        "something else",
+        Hint("relu last", "no ReLU belongs after the last layer.")
+        if close(output, np.maximum(truth, 0))
+        else Hint(
+            "function",
+            "ReLU comes after each layer but the last, and nothing is added: "
+            "copy `build`, and change only the biases.",
+        ),
+    )
+    _as_he(drawn)
     return "the same network, and no bias to drive down."
+
+
+def _as_he(networks):
+    """Raise NotYet unless all layers of the networks are drawn as He's."""
+    weights = [
+        np.stack([p.detach().double().numpy() for p in layer])
+        for layer in zip(*(network.parameters() for network in networks))
+    ]
+    need(
+        len({w.tobytes() for w in weights[0]}) == len(networks),
+        "the weights of build_bare(), at 20 seeds",
+        "20 networks",
+        "some of them twice",
+        Hint(
+            "seed",
+            "each seed should draw weights of its own: do not set a seed "
+            "inside.",
+        ),
+    )
+    for layer, (weight, n) in enumerate(zip(weights, SIZES), 1):
+        # With He's spread these are standard normal numbers.
+        standard = weight.ravel() / (2 / n) ** 0.5
+        mean, spread = standard.mean(), standard.std()
+        need(
+            abs(mean) < 0.1 and 0.95 < spread < 1.05,
+            f"the weights of layer {layer} of build_bare(), over 20 seeds",
+            f"mean 0 and standard deviation {(2 / n) ** 0.5:.3f}",
+            f"{shown((mean * (2 / n) ** 0.5).round(3) + 0.0)} and "
+            f"{spread * (2 / n) ** 0.5:.3f}",
+            Hint(
+                "he",
+                "a control changes one thing: keep He's weights, "
+                "nn.init.kaiming_normal_, in every layer.",
+            ),
+        )
+        need(
+            2.6 < (standard**4).mean() < 3.4,
+            f"the weights of layer {layer} of build_bare(), over 20 seeds",
+            "normal numbers",
+            "another distribution, with the same spread",
+            Hint(
+                "normal",
+                "a control changes one thing: `build` draws normal weights, "
+                "with nn.init.kaiming_normal_.",
+            ),
+        )
 
 
 @checker
 def centre(answer):
     """Exercise 5: images without a common offset, as large as before."""
-    x_train = np.array([[2.0, 5.0], [0.0, 1.0], [1.0, 3.0]])
-    x_test = np.array([[0.0, 4.0], [2.0, 8.0]])
+    _centres(
+        answer,
+        np.array([[2.0, 5.0], [0.0, 1.0], [1.0, 3.0]]),
+        np.array([[0.0, 4.0], [2.0, 8.0]]),
+    )
+    rng = fresh()
+    try:
+        _centres(answer, *(rng.exponential(size=(n, 3)) for n in (9, 5)))
+    except NotYet as told:
+        raise other_numbers("centre", "something else") from told
+    return "no common offset, and the size of before."
+
+
+def _centres(answer, x_train, x_test):
+    """Raise NotYet unless the answer is right for these images."""
     mean = x_train.mean(axis=0)
     small, small_test = x_train - mean, x_test - mean
     grow = np.sqrt(np.mean(x_train**2) / np.mean(small**2))
@@ -355,25 +554,43 @@ def centre(answer):
     likes = {"the training images": x_train, "the test images": x_test}
     got = results(answer, "centre", x_train, x_test, likes=likes)
     hints = {
-        "the images have become smaller; the factor is missing.": (
+        Hint(
+            "no factor",
+            "the images have become smaller: the factor is missing.",
+        ): (
             small,
             small_test,
         ),
-        "a factor changes the mean square by its own square: take the root.": (
+        Hint(
+            "no root",
+            "a factor changes the mean square by its own square: take "
+            "the root.",
+        ): (
             small * grow**2,
             small_test * grow**2,
         ),
-        "the mean square is not the variance: before, the offset counted in "
-        "it.": tuple(
+        Hint(
+            "variance",
+            "the mean square is not the variance: before, the offset "
+            "was part of it.",
+        ): tuple(
             part * x_train.std() / small.std() for part in (small, small_test)
         ),
-        "the test images get the factor, too.": (truth[0], small_test),
-        "the test images get the mean of the *training* images: networks do "
-        "not know the test images.": (
+        Hint("test factor", "the test images get the factor too."): (
+            truth[0],
+            small_test,
+        ),
+        Hint(
+            "test mean",
+            "the test images get the mean of the *training* images: "
+            "networks do not know the test images.",
+        ): (
             truth[0],
             (x_test - x_test.mean(axis=0)) * grow,
         ),
-        "one factor for all pixels, not one for each.": (
+        Hint(
+            "each pixel", "take one factor for all pixels, not one for each."
+        ): (
             small / x_train.std(axis=0),
             small_test / x_train.std(axis=0),
         ),
@@ -385,14 +602,20 @@ def centre(answer):
                 f"{name} of centre({shown(x_train)}, {shown(x_test)})",
                 shown(other),
                 shown(one),
-                "over the training images each pixel must have mean 0: take "
-                "the mean of each pixel, not of each image or of all."
+                Hint(
+                    "axis",
+                    "over the training images each pixel must have mean 0: "
+                    "take the mean of each pixel, not of each image or of all "
+                    "numbers.",
+                )
                 if offset
                 else hint_for(
                     hints,
-                    "one mean for each pixel, one factor for all; "
-                    "both from the training images.",
+                    Hint(
+                        "centre",
+                        "one mean for each pixel, one factor for all, and both "
+                        "from the training images.",
+                    ),
                     lambda way: all(map(close, got, way)),
                 ),
             )
-    return "no common offset, and the size of before."

@@ -9,10 +9,21 @@ from utils.checks.answers import (
     choice,
     close,
     equals,
+    fresh,
     hint_for,
+    other_numbers,
+    readable,
     results,
 )
-from utils.checks.feedback import attempted, checker, shown, wrong
+from utils.checks.feedback import (
+    Hint,
+    NotYet,
+    attempted,
+    checker,
+    need,
+    shown,
+    wrong,
+)
 
 
 @checker
@@ -25,13 +36,26 @@ def valley(largest_rate, factors, best_rate):
         "largest_rate",
         2 / 25,
         {
-            "that is the limit of the flat direction; the steep one decides.": 2,
-            "at 1 / curvature a direction is done in one step; it takes twice "
-            "that to diverge.": 1 / 25,
-            "the directions do not share a curvature: each has its limit.": 2
-            / 26,
+            Hint(
+                "limit flat",
+                "that is the limit of the flat direction, but the steep "
+                "one decides.",
+            ): 2,
+            Hint(
+                "limit half",
+                "at 1 / curvature a direction is done in one step: it "
+                "takes twice that to diverge.",
+            ): 1 / 25,
+            Hint(
+                "limit shared",
+                "the directions do not share a curvature: each has its own "
+                "limit.",
+            ): 2 / 26,
         },
-        "w_2 is multiplied by 1 - 25 rate; when is that between -1 and 1?",
+        Hint(
+            "limit",
+            "w_2 is multiplied by 1 - 25 rate: when is that between -1 and 1?",
+        ),
         rate,
         rtol=1e-3,
     )
@@ -41,14 +65,30 @@ def valley(largest_rate, factors, best_rate):
         "factors",
         [0.9, -1.5],
         {
-            "the signs count: w_2 jumps from side to side.": [0.9, 1.5],
-            "w_1 comes first.": [-1.5, 0.9],
-            "those are the changes; a factor is 1 minus that.": [0.1, 2.5],
-            "the gradient is subtracted: 1 - rate * curvature.": [1.1, 3.5],
-            "the gradient of 25 w^2 / 2 is 25 w, not 12.5 w.": [0.95, -0.25],
-            "the gradient of 25 w^2 / 2 is 25 w, not 50 w.": [0.8, -4],
+            Hint(
+                "factors sign", "the signs count: w_2 jumps from side to side."
+            ): [0.9, 1.5],
+            Hint("factors order", "w_1 comes first."): [-1.5, 0.9],
+            Hint(
+                "factors changes",
+                "those are the changes: a factor is 1 minus that.",
+            ): [0.1, 2.5],
+            Hint(
+                "factors up",
+                "the gradient is subtracted: 1 - rate * curvature.",
+            ): [1.1, 3.5],
+            Hint(
+                "factors 12.5",
+                "the gradient of 25 w^2 / 2 is 25 w, not 12.5 w.",
+            ): [0.95, -0.25],
+            Hint(
+                "factors 50", "the gradient of 25 w^2 / 2 is 25 w, not 50 w."
+            ): [0.8, -4],
         },
-        "write down w - rate * gradient for each, and divide by w.",
+        Hint(
+            "factors",
+            "write down w - rate * gradient for each, and divide by w.",
+        ),
         pair,
     )
     equals(
@@ -56,16 +96,23 @@ def valley(largest_rate, factors, best_rate):
         "best_rate",
         1 / 13,
         {
-            "that ends the steep direction at once, and w_1 shrinks by 24/25 "
-            "only: a little more is faster.": 1 / 25,
-            "at the limit w_2 does not shrink at all.": 2 / 25,
-            "the mean of the two limits is beyond the smaller one.": (
-                2 + 2 / 25
-            )
-            / 2,
+            Hint(
+                "best steep",
+                "that finishes the steep direction at once, but shrinks "
+                "w_1 only by 24/25: a slightly larger rate is faster.",
+            ): 1 / 25,
+            Hint("best limit", "at the limit w_2 does not shrink at all."): 2
+            / 25,
+            Hint(
+                "best mean",
+                "the mean of the two limits is beyond the smaller one.",
+            ): (2 + 2 / 25) / 2,
         },
-        "a larger rate helps w_1 and, from 1/25 on, harms w_2: when are both "
-        "factors of the same size?",
+        Hint(
+            "best",
+            "a larger rate helps w_1 and, from 1/25 on, harms w_2: "
+            "when are both factors of the same size?",
+        ),
         rate,
         rtol=3e-3,
     )
@@ -98,37 +145,55 @@ def _exact(every, _):
 
 
 WAYS = {
-    "3e200 squared overflows: the norm became inf, and the step 0. Divide by "
-    "the largest entry before you square.": _scaled(
-        lambda every, _: np.sqrt(np.sum(every**2))
-    ),
-    "that cuts each element and changes the direction; scale all of them by "
-    "one factor.": lambda gradients, m: [np.clip(g, -m, m) for g in gradients],
-    "each array has its own norm there; the norm is that of all arrays "
-    "together.": lambda gradients, m: [
-        _scaled(_exact)([g], m)[0] for g in gradients
-    ],
-    "a gradient below the threshold stays as it is, not scaled up to it.": _scaled(
-        _exact, math.inf
-    ),
-    "that divides by the squared norm: a root is missing.": _scaled(
-        lambda every, _: every @ every
-    ),
-    "that divides by the largest entry, which is not the norm.": _scaled(
-        lambda every, _: abs(every).max()
-    ),
-    "norms do not add up; their squares do.": _scaled(
-        lambda _, gradients: sum(map(np.linalg.norm, gradients))
-    ),
-    "that divides by the sum of the entries' sizes; the norm is the root of "
-    "the sum of squares.": _scaled(lambda every, _: abs(every).sum()),
-    "that has the norm 1; the norm should be max_norm.": lambda gradients, _: (
-        _scaled(_exact)(gradients, 1.0)
-    ),
-    "its norm is above the threshold, so it has to become smaller.": lambda gradients, _: (
-        gradients
-    ),
+    Hint(
+        "overflow",
+        "3e200 squared overflows: the norm became inf, and the "
+        "step 0. Divide by the largest entry before you square.",
+    ): _scaled(lambda every, _: np.sqrt(np.sum(every**2))),
+    Hint(
+        "elements",
+        "that clips each element and changes the direction: scale "
+        "all of them by one factor.",
+    ): lambda gradients, m: [np.clip(g, -m, m) for g in gradients],
+    Hint(
+        "own norms",
+        "each array has a norm of its own there: take one norm, of "
+        "all arrays together.",
+    ): lambda gradients, m: [_scaled(_exact)([g], m)[0] for g in gradients],
+    Hint(
+        "scaled up",
+        "a gradient below the threshold stays as it is, and is not "
+        "scaled up to it.",
+    ): _scaled(_exact, math.inf),
+    Hint(
+        "no root", "that divides by the squared norm: a root is missing."
+    ): _scaled(lambda every, _: every @ every),
+    Hint(
+        "largest", "that divides by the largest entry, which is not the norm."
+    ): _scaled(lambda every, _: abs(every).max()),
+    Hint(
+        "sum of norms", "norms do not add up, but their squares do."
+    ): _scaled(lambda _, gradients: sum(map(np.linalg.norm, gradients))),
+    Hint(
+        "sizes",
+        "that divides by the sum of the absolute values: the norm "
+        "is the root of the sum of squares.",
+    ): _scaled(lambda every, _: abs(every).sum()),
+    Hint(
+        "norm 1", "that has norm 1: the norm should be max_norm."
+    ): lambda gradients, _: _scaled(_exact)(gradients, 1.0),
+    Hint(
+        "unclipped", "its norm is above the threshold, so it has to shrink."
+    ): lambda gradients, _: gradients,
 }
+
+
+def _other_gradients(rng):
+    for size in 0.1, 100.0, 1e250:
+        yield (
+            [size * rng.normal(size=(2, 3)), size * rng.normal(size=4)],
+            float(rng.uniform(2, 3)),
+        )
 
 
 @checker
@@ -138,6 +203,11 @@ def clip(answer):
     with np.errstate(all="ignore"):
         for gradients, max_norm in GRADIENTS:
             _clips(answer, gradients, max_norm)
+        for gradients, max_norm in _other_gradients(fresh()):
+            try:
+                _clips(answer, gradients, max_norm)
+            except NotYet as told:
+                raise other_numbers("clip", "something else") from told
     return "one norm, one factor, and no overflow on the way."
 
 
@@ -152,11 +222,17 @@ def _clips(answer, gradients, max_norm):
     )
     if not all(map(close, got, truth)):
         if any(np.isnan(g).any() for g in got):
-            hint = "nan comes from 0 / 0 and from inf * 0: look for these."
+            hint = Hint(
+                "nan",
+                "nan comes from 0 / 0 or inf * 0: look for one of these.",
+            )
         else:
             hint = hint_for(
                 WAYS,
-                "one norm over all arrays, and one factor, at most 1.",
+                Hint(
+                    "clip",
+                    "one norm over all arrays, and one factor, at most 1.",
+                ),
                 lambda way: all(map(close, got, way(gradients, max_norm))),
             )
         raise wrong(
@@ -170,23 +246,35 @@ def _clips(answer, gradients, max_norm):
 @checker
 def total(plain_factor, clipped_factor, small_factor):
     """Exercise 3: predict what a sum in place of a mean does to a step."""
-    attempted(
+    what = "a factor such as 1.5"
+    readable(
+        what,
         plain_factor=plain_factor,
         clipped_factor=clipped_factor,
         small_factor=small_factor,
     )
-    what = "a factor such as 1.5"
     equals(
         plain_factor,
         "plain_factor",
         32,
         {
-            "a constant factor in the loss is one in the gradient, too.": 1,
-            "the mean is the sum divided by 32, so the sum is larger.": 1 / 32,
-            "the gradients of the images are added, not their squares.": 32
-            ** 0.5,
+            Hint(
+                "plain 1",
+                "a constant factor in the loss is one in the gradient too.",
+            ): 1,
+            Hint(
+                "plain inverse",
+                "the mean is the sum divided by 32, so the sum is larger.",
+            ): 1 / 32,
+            Hint(
+                "plain root",
+                "the gradients of the images are added, not their squares.",
+            ): 32**0.5,
         },
-        "the step is rate times gradient; by how much has it grown?",
+        Hint(
+            "plain",
+            "the step is rate times gradient: by how much has it grown?",
+        ),
         what,
     )
     equals(
@@ -194,12 +282,23 @@ def total(plain_factor, clipped_factor, small_factor):
         "clipped_factor",
         1,
         {
-            "the norm grows from 2 to 64, and both are cut to 1.": 32,
-            "the step was clipped before the mistake, too.": 2,
-            "that is the gradient's new norm; it is cut to 1.": 64,
-            "it is cut to the threshold, not below it.": 1 / 32,
+            Hint(
+                "clipped 32",
+                "the norm grows from 2 to 64, and both are clipped to 1.",
+            ): 32,
+            Hint(
+                "clipped 2", "the step was clipped before the mistake as well."
+            ): 2,
+            Hint(
+                "clipped 64",
+                "that is the gradient's new norm, which is clipped to 1.",
+            ): 64,
+            Hint(
+                "clipped inverse",
+                "it is clipped to the threshold, not below it.",
+            ): 1 / 32,
         },
-        "how long is the step before, and how long after?",
+        Hint("clipped", "how long is the step before, and how long after?"),
         what,
     )
     equals(
@@ -207,44 +306,74 @@ def total(plain_factor, clipped_factor, small_factor):
         "small_factor",
         5,
         {
-            "6.4 is the new norm, and that is above the threshold.": 6.4,
-            "the new norm, 6.4, is cut to 1.": 32,
-            "a norm of 0.2 was below the threshold, so it was not cut before.": 1,
-            "the step gets longer, not shorter.": 0.2,
+            Hint(
+                "small 6.4",
+                "6.4 is the new norm, which is above the threshold.",
+            ): 6.4,
+            Hint("small 32", "the new norm, 6.4, is clipped to 1."): 32,
+            Hint(
+                "small 1",
+                "a norm of 0.2 is below the threshold, so it was not "
+                "clipped before.",
+            ): 1,
+            Hint("small inverse", "the step gets longer, not shorter."): 0.2,
         },
-        "which of the two steps is clipped, the one before or after?",
+        Hint(
+            "small",
+            "which of the two steps is clipped, the one before or the "
+            "one after?",
+        ),
         what,
     )
     return "what is clipped before and after does not change."
 
 
 # For each table of exercise 4: the cause, hints for the others, the step.
-ONCE = "moved / norm is 1/8 in all rows but one"
-LEFT = "moved / norm leaves 1/8 and does not come back"
-ALWAYS = "moved / norm is 1/8 in every row"
 RECORDS = {
     "a": (
         "weight",
         {
-            "image": ONCE
-            + ": there something moved that the gradient did not.",
-            "rate": ONCE + "; a rate raised for good would keep it away.",
+            "image": Hint(
+                "a image",
+                "moved / norm is 1/8 in all rows but one: there something "
+                "moved that the gradient did not move.",
+            ),
+            "rate": Hint(
+                "a rate",
+                "moved / norm is 1/8 in all rows but one, but a rate raised "
+                "for good would keep it away from 1/8.",
+            ),
         },
         3,
     ),
     "b": (
         "image",
         {
-            "weight": ALWAYS + ": nothing but the gradient moved the weights.",
-            "rate": ALWAYS + ", which is the old rate.",
+            "weight": Hint(
+                "b weight",
+                "moved / norm is 1/8 in every row: nothing but the gradient "
+                "moved the weights.",
+            ),
+            "rate": Hint(
+                "b rate",
+                "moved / norm is 1/8 in every row, which is the old rate.",
+            ),
         },
         2,
     ),
     "c": (
         "rate",
         {
-            "image": LEFT + "; an image changes norm and moved alike.",
-            "weight": LEFT + "; one weight would be overwritten once.",
+            "image": Hint(
+                "c image",
+                "moved / norm leaves 1/8 and does not come back, but an image "
+                "changes norm and moved alike.",
+            ),
+            "weight": Hint(
+                "c weight",
+                "moved / norm leaves 1/8 and does not come back, but a weight "
+                "would be overwritten only once.",
+            ),
         },
         4,
     ),
@@ -276,11 +405,17 @@ def patients(*answers):
             f"step_{name}",
             step,
             {
-                "that row has the first conspicuous loss; what is odd in the row "
-                "above it?": step + 1,
+                Hint(
+                    "row below",
+                    "that row has the first conspicuous loss: what is odd in "
+                    "the row above it?",
+                ): step + 1,
             },
-            "divide moved by norm in each row, and look for the first jump, "
-            "of that or of the norm.",
+            Hint(
+                "row",
+                "divide moved by norm in each row, and look for the first "
+                "jump in that or in the norm.",
+            ),
             "the number of a row such as 1",
         )
     return "moved / norm tells what moved the weights."
@@ -308,30 +443,45 @@ def mean_length(answer):
             (np.repeat(NORMS, 2, axis=1), RATES, 0.1),
         ],
         {
-            "norms are those before clipping: cut them at max_norm.": lambda n, r, m: (
-                _lengths(n, r, math.inf)
-            ),
-            "the rate is missing: a step is rate times gradient.": lambda n, r, m: (
-                _lengths(n, 1, m)
-            ),
-            "steps below the threshold are not clipped, and shorter.": lambda n, r, m: (
-                m * r
-            ),
-            "clip the gradient, then multiply by the rate; not the other way "
-            "round.": lambda n, r, m: np.minimum(n * r, m).mean(axis=(0, 1)),
-            "cut each norm first, then take the mean.": lambda n, r, m: (
-                np.minimum(n.mean(axis=(0, 1)), m) * r
-            ),
-            "that is the median.": lambda n, r, m: np.median(
+            Hint(
+                "not clipped",
+                "the norms are those before clipping: cut them at max_norm.",
+            ): lambda n, r, m: _lengths(n, r, math.inf),
+            Hint(
+                "no rate",
+                "the rate is missing: a step is rate times gradient.",
+            ): lambda n, r, m: _lengths(n, 1, m),
+            Hint(
+                "all clipped",
+                "steps below the threshold are not clipped, and are shorter.",
+            ): lambda n, r, m: m * r,
+            Hint(
+                "order", "clip the gradient first, then multiply by the rate."
+            ): lambda n, r, m: np.minimum(n * r, m).mean(axis=(0, 1)),
+            Hint(
+                "mean first", "cut each norm first, then average."
+            ): lambda n, r, m: np.minimum(n.mean(axis=(0, 1)), m) * r,
+            Hint("median", "that is the median."): lambda n, r, m: np.median(
                 np.minimum(n, m) * r, axis=(0, 1)
             ),
-            "that is the sum; divide by the number of steps and seeds.": lambda n, r, m: (
-                (np.minimum(n, m) * r).sum(axis=(0, 1))
-            ),
+            Hint(
+                "sum",
+                "that is the sum: divide by the number of steps and seeds.",
+            ): lambda n, r, m: (np.minimum(n, m) * r).sum(axis=(0, 1)),
         },
-        "min(norm, max_norm) times the rate, then the mean over the first two "
-        "axes.",
+        Hint(
+            "length",
+            "min(norm, max_norm) times the rate, then the mean over "
+            "the first two axes.",
+        ),
         "a length for each rate",
+        lambda rng: [
+            (
+                rng.exponential(size=(6, 3, 4)),
+                rng.uniform(0.1, 2, 4),
+                float(rng.uniform(0.2, 0.45)),
+            )
+        ],
     )
     return "each norm cut first, then the rate, then the mean."
 
@@ -345,26 +495,49 @@ def control(clipped, answer):
             "`control`",
             "what train(rate) returns",
             shown(answer),
-            "such as control = train(1 / 4).",
+            Hint("a run", "an example is control = train(1 / 4)."),
         )
     if answer.gradient_norm.shape != clipped.gradient_norm.shape:
         raise wrong(
             "the steps, seeds and rates of `control`",
             shown(clipped.gradient_norm.shape),
             shown(answer.gradient_norm.shape),
-            "use train(rate) as it is, with one rate.",
+            Hint("one rate", "use train(rate) as it is, with one rate."),
         )
+    need(
+        _setting(answer) == _setting(clipped),
+        "the training of `control`",
+        _setting(clipped),
+        _setting(answer),
+        Hint("setting", "a control differs in one thing only."),
+    )
     target, length = (
         float(_lengths(r.gradient_norm, r.learning_rates, max_norm)[0])
         for r, max_norm in ((clipped, 0.1), (answer, math.inf))
     )
-    if not 0.9 < length / target < 1.1:
-        raise wrong(
-            "the mean length of a step of `control`",
-            f"{0.9 * target:.2g} to {1.1 * target:.2g}",
-            f"{length:.3g}",
-            "the steps are too "
-            f"{'short' if length < target else 'long'}: take another "
-            "rate; the length grows with it, if not in proportion.",
+    need(
+        0.9 < length / target < 1.1,
+        "the mean length of a step of `control`",
+        f"{0.9 * target:.2g} to {1.1 * target:.2g}",
+        f"{length:.3g}",
+        Hint(
+            "too short",
+            "the steps are too short: take a larger rate. The length grows "
+            "with it, though not in proportion.",
         )
+        if length < target
+        else Hint(
+            "too long",
+            "the steps are too long: take a smaller rate. The length shrinks "
+            "with it, though not in proportion.",
+        ),
+    )
     return "plain steps, as long as the clipped ones."
+
+
+def _setting(result):
+    widths = [weight.shape[-1] for weight in result.weights]
+    return (
+        f"widths {shown(widths)}, seeds {shown(result.seeds)}, "
+        f"{len(result.train_loss)} epochs of {result.optimizer}"
+    )

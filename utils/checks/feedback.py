@@ -18,10 +18,16 @@ class Feedback:
         ``"right"``, ``"not yet"`` or ``"not attempted"``.
     message : str
         The same and, below it, the reason or the hint.
+    hint : str
+        The key of the hint that the message ends with, or "".
+    readable : bool
+        Whether the answer is of the kind that was asked for, right or wrong.
     """
 
     state: str
     message: str
+    hint: str = ""
+    readable: bool = True
 
     def __bool__(self):
         return self.state == "right"
@@ -31,12 +37,40 @@ class Feedback:
 
     @property
     def attempted(self):
-        """Whether there was an answer, right or wrong."""
-        return self.state != "not attempted"
+        """Whether there was an answer, right or wrong.
+
+        What cannot be read, such as a text in place of a number, is none: a
+        prediction earns its point by being made.
+        """
+        return self.state != "not attempted" and self.readable
+
+
+class Hint(str):
+    """A hint's words, and a key by which tests name it.
+
+    Parameters
+    ----------
+    key : str
+        A word or two, another one for each hint of a checker.
+    words : str
+        What the student reads.
+    """
+
+    def __new__(cls, key, words):
+        """Keep the key beside the words."""
+        hint = super().__new__(cls, words)
+        hint.key = key
+        return hint
 
 
 class NotYet(Exception):
     """The answer is wrong; the text says where, and hints at the reason."""
+
+    hint = ""
+
+
+class Unreadable(NotYet):
+    """The answer is not of the kind that was asked for."""
 
 
 class NotAttempted(Exception):
@@ -65,13 +99,16 @@ def checker(check):
         except NotAttempted as told:
             return Feedback("not attempted", f"Not attempted: {told}")
         except NotYet as told:
-            return Feedback("not yet", f"Not yet: {told}")
+            readable = not isinstance(told, Unreadable)
+            return Feedback("not yet", f"Not yet: {told}", told.hint, readable)
         except Exception as error:
             # An answer can be an object that raises wherever it is touched.
             return Feedback(
                 "not yet",
                 "Not yet: this answer cannot be read; looking at it raised "
                 f"{type(error).__name__}.",
+                "unreadable",
+                readable=False,
             )
 
     return checked
@@ -101,21 +138,31 @@ def shown(value):
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def wrong(where, expected, got, hint):
+def wrong(where, expected, got, hint, kind=NotYet):
     """Return a NotYet: where it went wrong, what was expected, what came."""
-    return NotYet(
+    told = kind(
         f"{where}\n  expected  {expected}\n  got       {got}\n  Hint: {hint}"
     )
+    told.hint = hint.key
+    return told
+
+
+def need(holds, *told):
+    """Raise what `wrong` makes of the rest, unless something `holds`."""
+    if not holds:
+        raise wrong(*told)
 
 
 # --- what was not attempted ---
 
 
 def attempted(**answers):
-    """Raise NotAttempted if an answer is still `...` or an empty function."""
+    """Raise NotAttempted if an answer is `...`, None or an empty function."""
     for name, answer in answers.items():
         if answer is ...:
             raise NotAttempted(f"`{name}` is still `...`.")
+        if answer is None:
+            raise NotAttempted(f"`{name}` is None, which is no answer.")
         if is_stub(answer):
             raise NotAttempted(f"`{name}` has no code of yours yet.")
 

@@ -9,11 +9,21 @@ from utils.checks.answers import (
     choice,
     close,
     equals,
+    fresh,
     hint_for,
     in_float64,
     number,
+    other_numbers,
 )
-from utils.checks.feedback import NotYet, attempted, checker, shown, wrong
+from utils.checks.feedback import (
+    Hint,
+    NotYet,
+    attempted,
+    checker,
+    need,
+    shown,
+    wrong,
+)
 
 # Function, depth, weight scale c and biases of exercise 1's five networks:
 # here, since whoever reads them need not read the reports.
@@ -34,33 +44,56 @@ def five(ill, remedy):
         "ill": (
             "c",
             {
-                "a": "half zeros is what ReLU does, and a few dead units of 24 "
-                "are no loss; the gradients are even.",
-                "b": "three quarters of its pre-activations are not saturated, "
-                "and the gradients are even.",
-                "d": "sigmoid's outputs are all positive, so their cosine rises "
-                "layer by layer; in the ill one it starts near 1.",
-                "e": "a small gradient in all layers alike is a matter of the "
-                "rate; it would be ill if it fell much in each layer.",
+                "a": Hint(
+                    "A",
+                    "about half zeros is what ReLU does, and a few dead units "
+                    "of 24 are no loss: the gradients are even.",
+                ),
+                "b": Hint(
+                    "B",
+                    "three quarters of its pre-activations are not saturated, "
+                    "and the gradients are even.",
+                ),
+                "d": Hint(
+                    "D",
+                    "sigmoid's outputs are all positive, so their cosine rises "
+                    "layer by layer: in the ill one it starts near 1.",
+                ),
+                "e": Hint(
+                    "E",
+                    "a gradient that is small in all layers alike is a matter "
+                    "of the rate: it would be ill if it fell sharply in each "
+                    "layer.",
+                ),
             },
         ),
         "remedy": (
             "biases",
             {
-                "function": "Leaky ReLU changes negative pre-activations only: "
-                "how many has it?",
-                "rate": "a rate changes neither what is always on nor that the "
-                "images look alike.",
+                "function": Hint(
+                    "function",
+                    "Leaky ReLU changes negative pre-activations only: how "
+                    "many does it have?",
+                ),
+                "rate": Hint(
+                    "rate",
+                    "a rate changes neither that units are always on nor that "
+                    "the images look alike.",
+                ),
             },
         ),
     }
-    for (name, (right, why)), answer in zip(hints.items(), (ill, remedy)):
-        got = choice(answer, name, (right, *why))
+    # Sorted, so that their order tells nothing.
+    given = [
+        choice(answer, name, sorted((right, *why)))
+        for (name, (right, why)), answer in zip(hints.items(), (ill, remedy))
+    ]
+    for (name, (right, why)), got in zip(hints.items(), given):
         if got != right:
             raise wrong(
                 f"`{name}`",
                 "the option that the run shows",
-                shown(answer),
+                shown(got),
                 why[got],
             )
     return "biases that outweigh all else look tidy in a report."
@@ -81,11 +114,22 @@ def budget(hidden, growth, time_saved, tokens, read):
         "hidden",
         2048,
         {
-            "that is the plain layer; SwiGLU has a third matrix.": 3072,
-            "that is half: three matrices are half as many again, not twice.": 1536,
-            "a third matrix takes room: the layer must become narrower.": 4608,
+            Hint(
+                "hidden plain",
+                "that is the plain layer: SwiGLU has a third matrix.",
+            ): 3072,
+            Hint(
+                "hidden half",
+                "that is half: three matrices are half as many again, not "
+                "twice as many.",
+            ): 1536,
+            Hint(
+                "hidden wider",
+                "a third matrix takes room, so the layer must become "
+                "narrower.",
+            ): 4608,
         },
-        "3 d h parameters against 2 d times 3072.",
+        Hint("hidden", "3 d h parameters against 2 d times 3072."),
         "a whole number of units",
     )
     equals(
@@ -93,12 +137,21 @@ def budget(hidden, growth, time_saved, tokens, read):
         "growth",
         4 / 3,
         {
-            "that is the layer's factor; the attention does not grow.": 3 / 2,
-            "that is the growth alone; a factor includes the old parameters.": 1
-            / 3,
+            Hint(
+                "growth layer",
+                "that is the layer's factor: the attention does not grow.",
+            ): 3 / 2,
+            Hint(
+                "growth alone",
+                "that is the growth alone: a factor includes the old "
+                "parameters.",
+            ): 1 / 3,
         },
-        "count in units of d^2: the attention, and the layer before and "
-        "after.",
+        Hint(
+            "growth",
+            "count in units of d^2: the attention, and the layer "
+            "before and after.",
+        ),
         "a factor such as 1.2",
         atol=0.005,
     )
@@ -108,13 +161,21 @@ def budget(hidden, growth, time_saved, tokens, read):
         "time_saved",
         0.02,
         {
-            "twice as fast is half of the pass only if the activation is all of "
-            "it.": 0.5,
-            "that is its whole share; the new one takes time, too.": 0.04,
-            "that is what is left of the pass, not what is saved.": 0.98,
-            "a share between 0 and 1, not percent.": 2,
+            Hint(
+                "time half",
+                "twice as fast would be half of the pass only if the "
+                "activation were all of it.",
+            ): 0.5,
+            Hint(
+                "time whole",
+                "that is its whole share: the new one takes time too.",
+            ): 0.04,
+            Hint(
+                "time left",
+                "that is what is left of the pass, not what is saved.",
+            ): 0.98,
         },
-        "what is left of the 4 %?",
+        Hint("time", "what is left of the 4 %?"),
         share,
         atol=1e-4,
     )
@@ -123,14 +184,25 @@ def budget(hidden, growth, time_saved, tokens, read):
         "tokens",
         44,
         {
-            "with so many tokens the share is still above 1 %.": 43,
-            "tokens come whole, and the share must be below 1 %.": np.log(0.01)
-            / np.log(0.9),
-            "0.1 is the share that one token needs; the share that it does not "
-            "need is 0.9.": 3,
+            Hint(
+                "tokens one less",
+                "with that many tokens the share is still above 1 %.",
+            ): 43,
+            Hint(
+                "tokens whole",
+                "tokens come whole, and the share must be below 1 %.",
+            ): np.log(0.01) / np.log(0.9),
+            Hint(
+                "tokens 0.1",
+                "0.1 is the share that one token needs: the share it does "
+                "not need is 0.9.",
+            ): 3,
         },
-        "a row is skipped if its unit is zero for all tokens: which power is "
-        "that?",
+        Hint(
+            "tokens",
+            "a row is skipped if its unit is zero for all tokens: "
+            "which power is that?",
+        ),
         "a whole number of tokens",
         atol=0.05,
     )
@@ -139,15 +211,28 @@ def budget(hidden, growth, time_saved, tokens, read):
         "read",
         0.7,
         {
-            "the first matrix must be read to know which outputs are zero.": 0.4,
-            "that is of the second matrix alone; there are the first and the "
-            "attention, too.": 0.1,
-            "that is of the feed-forward layer; the attention is read, too.": 0.55,
-            "that is the share that is saved.": 0.3,
-            "a share between 0 and 1, not percent.": 70,
+            Hint(
+                "read first",
+                "the first matrix must be read to find out which outputs "
+                "are zero.",
+            ): 0.4,
+            Hint(
+                "read second",
+                "that is the second matrix alone: the first and the "
+                "attention are read too.",
+            ): 0.1,
+            Hint(
+                "read layer",
+                "that is the share of the feed-forward layer: the "
+                "attention is read too.",
+            ): 0.55,
+            Hint("read saved", "that is the share that is saved."): 0.3,
         },
-        "count in units of d^2: the attention, the first matrix, and a tenth "
-        "of the second.",
+        Hint(
+            "read",
+            "count in units of d^2: the attention, the first matrix, "
+            "and a tenth of the second.",
+        ),
         share,
         atol=0.005,
     )
@@ -170,14 +255,18 @@ def mended(answer, rate):
             "`rate`",
             "a learning rate such as 0.1",
             shown(rate),
-            "rates worth a try lie between 0.001 and 10.",
+            Hint("rates", "rates worth trying lie between 0.001 and 10."),
         )
     if isinstance(answer, nn.Module):
         raise wrong(
             "`mended`",
             "a function",
             shown(answer),
-            "it is called once for each seed, and returns a new network.",
+            Hint(
+                "a function",
+                "give the function itself: it is called once for each "
+                "seed, and returns a new network.",
+            ),
         )
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
@@ -187,35 +276,19 @@ def mended(answer, rate):
             "mended()",
             "an nn.Sequential",
             shown(network),
-            "return nn.Sequential(...), as `sick` does.",
+            Hint("sequential", "return nn.Sequential(...), as `sick` does."),
         )
-    kinds = {type(part).__name__ for part in network.modules()}
-    sizes = [
-        (part.in_features, part.out_features)
-        for part in network.modules()
-        if isinstance(part, nn.Linear)
-    ]
+    linear = [p for p in network.modules() if isinstance(p, nn.Linear)]
+    sizes = [(part.in_features, part.out_features) for part in linear]
     if sizes != list(zip(SIZES, SIZES[1:])):
         raise wrong(
             "the linear layers of mended()",
             f"the sizes {SIZES}",
             shown(sizes),
-            "all seven layers stay, as wide as they are.",
+            Hint("sizes", "all seven layers stay, as wide as they are."),
         )
-    if kinds <= {"Sequential", "Linear", "Identity"}:
-        raise wrong(
-            "mended()",
-            "a network with activations",
-            "a linear one",
-            "without an activation seven layers are as good as one.",
-        )
-    if any("Norm" in kind or "Drop" in kind for kind in kinds):
-        raise wrong(
-            "mended()",
-            "linear layers and activations",
-            "normalisation or dropout",
-            "here function, start and rate must do it.",
-        )
+    with torch.random.fork_rng(devices=()):
+        _plain_network(copy.deepcopy(network).double(), torch, nn)
     accuracy = _accuracy(answer, rate)
     if accuracy < 80:
         raise wrong(
@@ -225,6 +298,124 @@ def mended(answer, rate):
             _reason(answer, network, rate),
         )
     return f"your network reaches {accuracy:.0f} %."
+
+
+def _plain_network(network, torch, nn):
+    """Raise NotYet unless it is linear layers and activations, no more.
+
+    What comes after a layer may depend on what the layer puts out, number by
+    number, and on nothing else. So put other numbers into its place, and see
+    what changes.
+    """
+    linear = [p for p in network.modules() if isinstance(p, nn.Linear)]
+    generator = torch.Generator().manual_seed(0)
+
+    def numbers(columns):
+        return torch.randn(
+            6, columns, dtype=torch.float64, generator=generator
+        )
+
+    def after(x, outputs):
+        """Return what each layer gets, and what the network returns."""
+        got = []
+
+        def hook(k):
+            def replaced(part, given, output):
+                # An activation may write into what it gets.
+                got.append(given[0].clone())
+                return outputs[k].clone()
+
+            return replaced
+
+        handles = [
+            part.register_forward_hook(hook(k))
+            for k, part in enumerate(linear)
+        ]
+        try:
+            with torch.no_grad():
+                got.append(network(x.clone()))
+        finally:
+            for handle in handles:
+                handle.remove()
+        return got
+
+    x, z = numbers(SIZES[0]), [numbers(n) for n in SIZES[1:]]
+    got = after(x, z)
+    told = (
+        "mended()",
+        "linear layers and activations",
+        "normalisation or dropout",
+        Hint(
+            "norm",
+            "here the function, the initialisation and the rate must do it: "
+            "an activation takes each number by itself.",
+        ),
+    )
+    need(
+        len(got) == len(SIZES)
+        and all(a.shape == b.shape for a, b in zip(got, [x, *z])),
+        "mended()",
+        "seven layers, one after the other",
+        "another order, or other shapes",
+        Hint("order", "each layer once, with an activation after it."),
+    )
+    with torch.no_grad():
+        need(
+            all(
+                {name for name, _ in part.named_parameters()}
+                <= {"weight", "bias"}
+                and torch.allclose(
+                    part(a), nn.functional.linear(a, part.weight, part.bias)
+                )
+                for part, a in zip(linear, got)
+            ),
+            *told,
+        )
+    # The last layer's outputs may become log-probabilities, which mean the
+    # same to the loss.
+    if torch.allclose(got[-1], z[-1].log_softmax(dim=1)):
+        got, checked = got[:-1], range(len(z) - 1)
+    else:
+        checked = range(len(z))
+    given = [x, *z]
+    for k in (-1, *checked):
+        changed = [part.clone() for part in given]
+        changed[k + 1][0, 0] += 1
+        now = after(changed[0], changed[1:])[: len(got)]
+        for place, (old, new) in enumerate(zip(got, now)):
+            same = torch.isclose(old, new, atol=1e-9)
+            if place == k + 1:
+                same[0, 0] = True
+                need(same.all(), *told)
+            else:
+                need(
+                    same.all(),
+                    "mended()",
+                    "layers that read the one before them",
+                    "one that reads others, too, or draws at random",
+                    Hint(
+                        "skip",
+                        "here the function, the initialisation and the rate "
+                        "must do it: no skip connections and no dropout.",
+                    ),
+                )
+    # A line has the same slope everywhere.
+    one, two, three = (
+        after(x, [t * torch.ones_like(part) for part in z])[1:-1]
+        for t in (-2.0, 0.5, 3.0)
+    )
+    need(
+        not all(
+            torch.allclose(b - a, c - b) for a, b, c in zip(one, two, three)
+        ),
+        "mended()",
+        "a network with activations",
+        "a linear one",
+        Hint(
+            "linear",
+            "without an activation seven layers are no better than one.",
+        ),
+    )
 
 
 def _accuracy(build, rate):
@@ -242,27 +433,46 @@ def _accuracy(build, rate):
         )
         return result.final_accuracy.mean()
     except (TypeError, ValueError) as error:
-        raise NotYet(f"this network cannot be trained: {error}") from None
+        raise wrong(
+            "mended()",
+            "a network that networks.train_modules can train",
+            str(error).splitlines()[0][:200],
+            Hint(
+                "untrainable",
+                "linear layers and activations will do; all that they hold is "
+                "trained.",
+            ),
+        ) from None
+
+
+# Rates that suit one network or another.
+RATES = 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.3, 0.6, 1.2, 2.5, 5.0
 
 
 def _reason(build, network, rate):
-    """Return a hint: what the report finds, or another rate."""
+    """Return a hint: another rate, or what the report finds."""
     import torch
 
     from utils import data, diagnostics
 
+    for other in sorted(RATES, key=lambda r: abs(np.log(r / rate))):
+        if _accuracy(build, other) >= 80:
+            word = "larger" if other > rate else "smaller"
+            return Hint(
+                f"{word} rate",
+                f"the network can learn: it needs a {word} rate.",
+            )
     images = torch.as_tensor(data.digits().x_train)
     report = diagnostics.health_report(copy.deepcopy(network).double(), images)
     if report.findings:
         first = report.findings[0]
-        return f"its report says, of {first.layer}: {first.problem}"
-    for factor in 4, 16, 64, 1 / 4, 1 / 16, 1 / 64:
-        if _accuracy(build, factor * rate) >= 80:
-            word = "larger" if factor > 1 else "smaller"
-            return f"the network can learn; it needs a {word} rate."
-    return (
+        return Hint(
+            "report", f"its report says, of {first.layer}: {first.problem}"
+        )
+    return Hint(
+        "no fault",
         "its report finds no fault: look at the columns of gradients and "
-        "cosines, and fit function and start to each other."
+        "cosines, and match the initialisation to the function.",
     )
 
 
@@ -271,26 +481,40 @@ def cut(answer):
     """Exercise 4: a network without some of its units."""
     attempted(cut=answer)
     import torch
-    from torch import nn
 
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(1)
-        network = nn.Sequential(
-            nn.Linear(3, 5),
-            nn.ReLU(),
-            nn.Linear(5, 4),
-            nn.ReLU(),
-            nn.Linear(4, 2),
-        ).double()
-        x = torch.randn(6, 3, dtype=torch.float64)
-    before = copy.deepcopy(network.state_dict())
+    if not callable(answer):
+        call(answer, "cut", what="a network")
     keep = [
         np.array([True, False, True, True, False]),
         np.array([False, True, True, False]),
     ]
-    where = "cut(network, keep) of a 3-5-4-2 network"
-    if not callable(answer):
-        call(answer, "cut", what="a network")
+    generator = torch.Generator().manual_seed(1)
+    _cuts(answer, keep, (3, 5, 4, 2), generator, torch)
+    rng = fresh()
+    keep = [rng.permutation(8) < 5, rng.permutation(6) < 3]
+    generator.manual_seed(int(rng.integers(2**31)))
+    try:
+        _cuts(answer, keep, (4, 8, 6, 3), generator, torch)
+    except NotYet as told:
+        raise other_numbers("cut(network, keep)", "something else") from told
+    return "the small network computes what the units in keep computed."
+
+
+def _cuts(answer, keep, sizes, generator, torch):
+    """Raise NotYet unless the answer cuts such a network right."""
+    from torch import nn
+
+    parts = []
+    for n, m in zip(sizes, sizes[1:]):
+        layer = nn.Linear(n, m, dtype=torch.float64)
+        with torch.no_grad():
+            for part in layer.parameters():
+                part.normal_(0, n**-0.5, generator=generator)
+        parts += [layer, nn.ReLU()]
+    network = nn.Sequential(*parts[:-1])
+    x = torch.randn(6, sizes[0], dtype=torch.float64, generator=generator)
+    before = copy.deepcopy(network.state_dict())
+    where = f"cut(network, keep) of a {'-'.join(map(str, sizes))} network"
     small = call(
         lambda *keep: answer(network, list(keep)),
         f"{where}, keep = ",
@@ -299,7 +523,10 @@ def cut(answer):
     )
     if not isinstance(small, nn.Module):
         raise wrong(
-            where, "an nn.Sequential", shown(small), "return the new network."
+            where,
+            "an nn.Sequential",
+            shown(small),
+            Hint("a network", "return the new network."),
         )
     if any(
         not torch.equal(p, before[name])
@@ -309,10 +536,23 @@ def cut(answer):
             where,
             "the network left as it is",
             "a network that changed",
-            "copy the weights first.",
+            Hint("changed", "copy the weights first."),
         )
+
+    def of(*units, before=None, bias=None):
+        """Return shapes: units of each layer, and those it reads."""
+        reads = before or (sizes[0], *units[:-1])
+        return [
+            shape
+            for m, n, b in zip(units, reads, bias or units)
+            for shape in ((m, n), (b,))
+        ]
+
     shapes = [tuple(p.shape) for p in small.parameters()]
-    wanted = [(3, 3), (3,), (2, 3), (2,), (2, 2), (2,)]
+    last = sizes[-1]
+    few = [int(mask.sum()) for mask in keep]
+    gone = [int((~mask).sum()) for mask in keep]
+    wanted = of(*few, last)
     if shapes != wanted:
         raise wrong(
             f"the parameters of {where}",
@@ -320,36 +560,29 @@ def cut(answer):
             shown(shapes),
             hint_for(
                 {
-                    "a unit that puts out 0 still takes part; take its rows and "
-                    "columns out.": [(5, 3), (5,), (4, 5), (4,), (2, 4), (2,)],
-                    "the units that are cut away are missing in the next layer as "
-                    "well: cut its columns.": [
-                        (3, 3),
-                        (3,),
-                        (2, 5),
-                        (2,),
-                        (2, 4),
-                        (2,),
-                    ],
-                    "a unit that goes takes its bias along.": [
-                        (3, 3),
-                        (5,),
-                        (2, 3),
-                        (4,),
-                        (2, 2),
-                        (2,),
-                    ],
-                    "keep says which units stay, not which go.": [
-                        (2, 3),
-                        (2,),
-                        (2, 2),
-                        (2,),
-                        (2, 2),
-                        (2,),
-                    ],
+                    Hint(
+                        "zeroed",
+                        "a unit that puts out 0 is still there: take its rows and "
+                        "columns out.",
+                    ): of(*sizes[1:]),
+                    Hint(
+                        "columns",
+                        "the units that are cut away are missing in the next layer "
+                        "as well: cut its columns.",
+                    ): of(*few, last, before=sizes),
+                    Hint(
+                        "bias shapes", "a unit that goes takes its bias along."
+                    ): of(*few, last, bias=sizes[1:]),
+                    Hint(
+                        "turned mask",
+                        "keep says which units stay, not which go.",
+                    ): of(*gone, last),
                 },
-                "rows are a layer's own units, columns those of the layer "
-                "before.",
+                Hint(
+                    "shapes",
+                    "rows are a layer's own units, columns those of the layer "
+                    "before.",
+                ),
                 lambda way: shapes == way,
             ),
         )
@@ -361,30 +594,35 @@ def cut(answer):
         what="logits",
     )
     truth = _masked(network, x, keep)
-    if not close(got, truth):
-        at = np.abs(got - truth).argmax()
+    if got.shape != truth.shape or not close(got, truth):
+        same = got.shape == truth.shape
+        at = np.abs(got - truth).argmax() if same else 0
         raise wrong(
             f"a logit of {where}",
             shown(truth.flat[at]),
             shown(got.flat[at]),
             hint_for(
                 {
-                    "those are other units than the ones in keep.": _masked(
-                        network, x, [np.sort(m)[::-1] for m in keep]
+                    Hint(
+                        "other units", "those are not the units in keep."
+                    ): _masked(network, x, [np.sort(m)[::-1] for m in keep]),
+                    Hint("biases", "the biases were lost."): _masked(
+                        network, x, keep, bias=0
                     ),
-                    "the biases were lost.": _masked(network, x, keep, bias=0),
-                    "the ReLUs are missing.": _masked(
+                    Hint("no relu", "the ReLUs are missing."): _masked(
                         network, x, keep, low=-np.inf
                     ),
-                    "no ReLU belongs behind the last layer.": np.maximum(
-                        truth, 0
-                    ),
+                    Hint(
+                        "relu last", "no ReLU belongs after the last layer."
+                    ): np.maximum(truth, 0),
                 },
-                "are weights and biases copied, from the units in keep?",
-                lambda way: close(got, way),
+                Hint(
+                    "weights",
+                    "are weights and biases copied from the units in keep?",
+                ),
+                lambda way: same and close(got, way),
             ),
         )
-    return "the small network computes what the units in keep computed."
 
 
 def _masked(network, x, keep, bias=1, low=0):
@@ -402,67 +640,106 @@ def control(answer):
     """Exercise 4: as many units, chosen at random."""
     attempted(control=answer)
     keep = [np.arange(40) < 30, np.arange(50) < 10]
-    drawn = [
-        call(
-            answer,
-            "control",
-            keep,
-            np.random.default_rng(seed),
-            what="two masks",
-        )
-        for seed in (0, 0, 1)
-    ]
     where = "control(keep, rng), for masks that keep 30 of 40 and 10 of 50"
-    for masks in drawn:
-        if not isinstance(masks, (list, tuple)) or [
-            (mask.dtype, mask.shape) if isinstance(mask, np.ndarray) else None
-            for mask in masks
-        ] != [(mask.dtype, mask.shape) for mask in keep]:
-            raise wrong(
-                where,
-                "two boolean arrays, of 40 and 50 entries",
-                shown(masks),
-                "a mask has True for a unit that stays; return a list of two.",
-            )
-        counts = [int(mask.sum()) for mask in masks]
-        if counts != [30, 10]:
-            raise wrong(
-                where,
-                "30 and 10 units",
-                shown(counts),
-                hint_for(
-                    {
-                        "those are the units that go; keep the others.": [
-                            10,
-                            40,
-                        ],
-                        "as many in each layer, not in all.": [10, 30],
-                    },
-                    "as many only on average is not as many: choose exactly that "
-                    "number, without replacement.",
-                    counts.__eq__,
-                ),
-            )
-    first, again, other = (np.concatenate(masks) for masks in drawn)
+    first, again, other = (
+        np.concatenate(_masks(answer, keep, seed, where)) for seed in (0, 0, 1)
+    )
     if np.array_equal(first, np.concatenate(keep)):
         raise wrong(
             where,
             "random units",
             "the units of keep themselves",
-            "shuffle each mask: rng.permutation.",
+            Hint("keep itself", "shuffle each mask: rng.permutation."),
         )
     if np.array_equal(first, other):
         raise wrong(
             where,
             "other units for another rng",
             "the same units",
-            "let rng choose them.",
+            Hint("one choice", "let rng choose them."),
         )
     if not np.array_equal(first, again):
         raise wrong(
             where,
             "the same units for equal rngs",
             "other units",
-            "draw from rng, not from np.random.",
+            Hint("another rng", "draw from rng, not from np.random."),
         )
+    seeds = fresh().integers(2**31, size=300)
+    draws = [_masks(answer, keep, seed, where) for seed in seeds]
+    for layer, (mask, drawn) in enumerate(zip(keep, zip(*draws)), 1):
+        n, k, drawn = mask.size, int(mask.sum()), np.stack(drawn)
+        often = drawn.mean(axis=0)
+        pairs = (drawn[:, 1:] & drawn[:, :-1]).mean()
+        both = k * (k - 1) / n / (n - 1)
+        half = drawn[:, : n // 2].sum(axis=1).var()
+        need(
+            abs(often - k / n).max() < 0.18
+            and abs(pairs - both) < 0.04
+            and 0.5 < half / (k * (n - k) / 4 / (n - 1)) < 1.7,
+            f"{where}, 300 times",
+            f"each unit of layer {layer} as often as any other",
+            "some units, or some pairs of them, more often than others",
+            Hint(
+                "evenly",
+                "each unit should stay as likely as any other, whatever "
+                "becomes of its neighbours: rng.permutation.",
+            ),
+        )
+    _masks(
+        answer,
+        [np.arange(12) >= 5, np.arange(9) % 2 == 0],
+        0,
+        "control(keep, rng), for masks of 12 and 9 units",
+    )
     return "as many units in each layer, and rng chooses them."
+
+
+def _masks(answer, keep, seed, where):
+    """Return the masks that the answer draws, or raise NotYet."""
+    rng = np.random.default_rng(seed)
+    masks = call(answer, "control", keep, rng, what="two masks")
+    found = [
+        np.asarray(mask)
+        for mask in (masks if isinstance(masks, (list, tuple)) else [])
+    ]
+    wanted = [(mask.dtype, mask.shape) for mask in keep]
+    if [(mask.dtype, mask.shape) for mask in found] != wanted:
+        raise wrong(
+            where,
+            "two masks of True and False, as long as those of keep",
+            shown(masks),
+            Hint(
+                "masks",
+                "a mask has True for a unit that stays, and False for one "
+                "that goes: return a list of two.",
+            ),
+        )
+    counts = [int(mask.sum()) for mask in found]
+    right = [int(mask.sum()) for mask in keep]
+    if counts != right:
+        raise wrong(
+            where,
+            f"{right[0]} and {right[1]} units",
+            f"{counts[0]} and {counts[1]}",
+            hint_for(
+                {
+                    Hint(
+                        "go",
+                        "those are the units that go: keep the others.",
+                    ): [int((~mask).sum()) for mask in keep],
+                },
+                Hint(
+                    "over all",
+                    "keep as many in each layer, not in all of them together.",
+                )
+                if sum(counts) == sum(right)
+                else Hint(
+                    "on average",
+                    "as many only on average is not as many: choose exactly "
+                    "that number, without replacement.",
+                ),
+                counts.__eq__,
+            ),
+        )
+    return found

@@ -8,10 +8,19 @@ from utils.checks.answers import (
     choice,
     close,
     equals,
+    fresh,
     hint_for,
     in_float64,
+    other_numbers,
 )
-from utils.checks.feedback import attempted, checker, shown, wrong
+from utils.checks.feedback import (
+    Hint,
+    NotYet,
+    attempted,
+    checker,
+    shown,
+    wrong,
+)
 
 # Two samples of five channels of 1 x 2: one is on in one place of the second
 # sample, two are never on, one of them with exact zeros, one is always on, and
@@ -37,6 +46,21 @@ def _never_on(z):
     return (z <= 0).all(axis=PLACES)
 
 
+def _random_channels(rng):
+    """Return samples and slopes: of six channels two are never on.
+
+    Another one is on in the last place of the last sample alone.
+    """
+    given = []
+    for _ in range(2):
+        order = rng.permutation(6)
+        lowered = 9 * (order % 2)[:, None, None]
+        z = rng.normal(size=(3, 6, 2, 3)) - lowered
+        z[-1, order == 1, -1, -1] = 1
+        given.append((z, np.array([0, 0, 0.25, 0.25, -0.1, 0])[order]))
+    return given
+
+
 @checker
 def channels(never_on, dead):
     """Exercise 1: channels that are never on, and dead ones."""
@@ -48,25 +72,28 @@ def channels(never_on, dead):
         lambda z: 1 * _never_on(z),
         [(Z,)],
         {
-            "at 0 ReLU puts out 0: on is above 0, and 0 is off.": lambda z: (
-                z < 0
-            ).all(axis=PLACES),
-            "those are the channels that are on somewhere.": lambda z: (
-                z > 0
-            ).any(axis=PLACES),
-            "those are the channels that are always on.": lambda z: (
-                z > 0
-            ).all(axis=PLACES),
-            "off somewhere is not off everywhere.": lambda z: (z <= 0).any(
-                axis=PLACES
-            ),
-            "a mean below 0 hides the places that are on.": lambda z: (
-                z.mean(axis=PLACES) <= 0
-            ),
-            "that is the first sample alone.": lambda z: _never_on(z[:1]),
+            Hint(
+                "at 0", "at 0 ReLU puts out 0: on means above 0, and 0 is off."
+            ): lambda z: (z < 0).all(axis=PLACES),
+            Hint(
+                "on somewhere", "those are the channels that are on somewhere."
+            ): lambda z: (z > 0).any(axis=PLACES),
+            Hint(
+                "always on", "those are the channels that are always on."
+            ): lambda z: (z > 0).all(axis=PLACES),
+            Hint(
+                "off somewhere", "off somewhere is not off everywhere."
+            ): lambda z: (z <= 0).any(axis=PLACES),
+            Hint(
+                "mean", "a mean below 0 hides the places that are on."
+            ): lambda z: z.mean(axis=PLACES) <= 0,
+            Hint(
+                "first sample", "that is the first sample alone."
+            ): lambda z: _never_on(z[:1]),
         },
-        "all samples and all positions must be off.",
+        Hint("never_on", "all samples and all positions must be off."),
         what,
+        lambda rng: [given[:1] for given in _random_channels(rng)],
     )
     agrees(
         dead,
@@ -74,23 +101,28 @@ def channels(never_on, dead):
         lambda z, slope: 1 * (_never_on(z) & (slope == 0)),
         [(Z, slope) for slope in SLOPES],
         {
-            "never on is not enough: with a slope below 0 the channel still "
-            "passes its inputs on.": lambda z, slope: _never_on(z),
-            "a slope of 0 is not enough: the channel may be on.": lambda z, slope: (
-                slope == 0
-            ),
-            "it takes both, never on *and* a slope of 0.": lambda z, slope: (
-                _never_on(z) | (slope == 0)
-            ),
-            "a negative slope is a slope, too.": lambda z, slope: (
-                _never_on(z) & (slope <= 0)
-            ),
-            "small is not 0.": lambda z, slope: (
+            Hint(
+                "dead never on",
+                "never on is not enough: with a slope below 0 the channel "
+                "still passes its inputs on.",
+            ): lambda z, slope: _never_on(z),
+            Hint(
+                "dead slope",
+                "a slope of 0 is not enough: the channel may be on.",
+            ): lambda z, slope: slope == 0,
+            Hint(
+                "dead either", "it takes both, never on *and* a slope of 0."
+            ): lambda z, slope: _never_on(z) | (slope == 0),
+            Hint(
+                "dead negative", "a negative slope is a slope too."
+            ): lambda z, slope: _never_on(z) & (slope <= 0),
+            Hint("dead small", "small is not 0."): lambda z, slope: (
                 _never_on(z) & (abs(slope) < 0.01)
             ),
         },
-        "nothing of the channel may depend on its inputs.",
+        Hint("dead", "nothing the channel puts out may depend on its inputs."),
         what,
+        _random_channels,
     )
     return "channels, not positions; and a slope keeps one alive."
 
@@ -111,13 +143,20 @@ def enough(false_20, hit, n_enough, rarest, n):
         "false_20",
         LIVING * off_20,
         {
-            "that is for one channel; there are 200.": off_20,
-            "those are the channels that do show themselves.": LIVING
-            * (1 - off_20),
-            "1 % on each of 20 inputs is not 20 %: multiply the shares of "
-            "being off.": LIVING * (1 - 20 * SHARE),
+            Hint(
+                "false one", "that is for one channel, and there are 200."
+            ): off_20,
+            Hint(
+                "false shown",
+                "those are the channels that do show themselves.",
+            ): LIVING * (1 - off_20),
+            Hint(
+                "false product",
+                "1 % on each of 20 inputs is not 20 %: multiply the shares "
+                "of being off.",
+            ): LIVING * (1 - 20 * SHARE),
         },
-        "off on all inputs: which power of 0.99?",
+        Hint("false", "off on all inputs: which power of 0.99?"),
         "a number of channels such as 12.5",
         atol=0.6,
     )
@@ -126,15 +165,22 @@ def enough(false_20, hit, n_enough, rarest, n):
         "hit",
         1 - (1 - SHARE) ** 164,
         {
-            "that is the share of inputs on which all of them are off.": (
-                1 - SHARE
-            )
-            ** 164,
-            "shares add up only if no two happen together.": 164 * SHARE,
-            "that is one channel's; each of the 164 may be on.": SHARE,
-            "the 36 others were not cut.": 1 - (1 - SHARE) ** LIVING,
+            Hint(
+                "hit off",
+                "that is the share of inputs on which all of them are off.",
+            ): (1 - SHARE) ** 164,
+            Hint(
+                "hit sum", "shares add up only if no two happen together."
+            ): 164 * SHARE,
+            Hint(
+                "hit one",
+                "that is the share for one channel, but any of the 164 may "
+                "be on.",
+            ): SHARE,
+            Hint("hit all", "the other 36 were not cut."): 1
+            - (1 - SHARE) ** LIVING,
         },
-        "it is the chance that not all of 164 are off.",
+        Hint("hit", "it is the chance that not all of the 164 are off."),
         share,
         atol=0.008,
     )
@@ -144,13 +190,26 @@ def enough(false_20, hit, n_enough, rarest, n):
         "n_enough",
         528,
         {
-            "with so many inputs it is still one channel or more.": 527,
-            "inputs come whole, and it must be fewer than one channel.": exact,
-            "that is one appearance of each in the mean; many miss theirs.": 100,
-            "with so many inputs *one* channel is missed with a probability of "
-            "1 %; there are 200.": 459,
+            Hint(
+                "n_enough one less",
+                "with that many inputs it is still one channel or more.",
+            ): 527,
+            Hint(
+                "n_enough whole",
+                "inputs come whole, and it must be fewer than one channel.",
+            ): exact,
+            Hint(
+                "n_enough 100",
+                "that is one appearance of each on average, but many miss "
+                "theirs.",
+            ): 100,
+            Hint(
+                "n_enough 459",
+                "with that many inputs *one* channel is missed with a "
+                "probability of 1 %, and there are 200.",
+            ): 459,
         },
-        "solve 200 * 0.99^n < 1.",
+        Hint("n_enough", "solve 200 * 0.99^n < 1."),
         count,
         atol=0.05,
     )
@@ -159,13 +218,16 @@ def enough(false_20, hit, n_enough, rarest, n):
         "rarest",
         1 - 0.05 ** (1 / 300),
         {
-            "once in 300 would be missed in 37 % of such runs; 5 % was asked.": 1
-            / 300,
-            "that is the share of being off.": 0.05 ** (1 / 300),
-            "unseen is not impossible.": 0.0,
-            "a share between 0 and 1, not percent.": 1.0,
+            Hint(
+                "rarest 1/300",
+                "once in 300 would be missed in 37 % of such runs, and 5 % "
+                "was asked for.",
+            ): 1 / 300,
+            Hint("rarest off", "that is the share of being off."): 0.05
+            ** (1 / 300),
+            Hint("rarest 0", "unseen is not impossible."): 0.0,
         },
-        "solve (1 - p)^300 = 0.05.",
+        Hint("rarest", "solve (1 - p)^300 = 0.05."),
         "a share such as 0.002",
         atol=1e-4,
     )
@@ -174,11 +236,18 @@ def enough(false_20, hit, n_enough, rarest, n):
         "n",
         20,
         {
-            "positions of one image are not independent: a channel that looks "
-            "for stars is on in an image with stars, at many places.": 81920,
-            "those are the positions of one image.": 4096,
+            Hint(
+                "n all positions",
+                "positions of one image are not independent: a channel "
+                "that looks for stars is on at many places of an image "
+                "with stars.",
+            ): 81920,
+            Hint("n positions", "those are the positions of one image."): 4096,
         },
-        "how many independent chances to be on has the channel?",
+        Hint(
+            "n",
+            "how many independent chances of being on does the channel have?",
+        ),
         count,
     )
     return "unseen in n inputs means rarer than about 3 / n, not never."
@@ -193,13 +262,38 @@ def without(answer):
 
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
-        network = nn.Sequential(
-            nn.Conv2d(2, 5, 3, stride=2, padding=1),
+        _without(
+            answer,
+            nn.Sequential(
+                nn.Conv2d(2, 5, 3, stride=2, padding=1),
+                nn.ReLU(),
+                nn.Conv2d(5, 5, (1, 3), padding=(0, 1)),
+            ),
+            np.array([False, True, False, False, True]),
+        )
+        rng = fresh()
+        torch.manual_seed(int(rng.integers(2**31)))
+        other = nn.Sequential(
+            nn.Conv2d(2, 8, (2, 3), stride=(1, 2)),
             nn.ReLU(),
-            nn.Conv2d(5, 5, (1, 3), padding=(0, 1)),
-        ).double()
-        x = torch.randn(4, 2, 6, 6, dtype=torch.float64)
-    dead = np.array([False, True, False, False, True])
+            nn.Conv2d(8, 3, (3, 1), padding=(1, 0)),
+        )
+        try:
+            _without(answer, other, rng.permutation(8) < 3)
+        except NotYet as told:
+            raise other_numbers(
+                "without(network, dead)", "something else"
+            ) from told
+    return "fewer channels, and the same outputs."
+
+
+def _without(answer, network, dead):
+    """Raise NotYet unless the answer takes the dead channels out."""
+    import torch
+    from torch import nn
+
+    network = network.double()
+    x = torch.randn(4, 2, 6, 6, dtype=torch.float64)
     with torch.no_grad():
         network[0].bias[torch.as_tensor(dead)] = -50
     where = f"without(a Sequential, {shown(dead)})"
@@ -209,10 +303,26 @@ def without(answer):
             where,
             "an nn.Sequential of three parts",
             shown(small),
-            "return convolution, ReLU and convolution, as they were.",
+            Hint(
+                "three parts",
+                "return convolution, ReLU and convolution, as they were.",
+            ),
         )
     shapes = [tuple(p.shape) for p in small.parameters()]
-    wanted = [(3, 2, 3, 3), (3,), (5, 3, 1, 3), (5,)]
+    out, own = network[2].weight.shape[:2]
+    ends = network[0].weight.shape[1:], network[2].weight.shape[2:]
+
+    def of(first, second, bias=None, last=out):
+        """Return shapes, for so many channels put out and read."""
+        return [
+            (first, *ends[0]),
+            (bias or first,),
+            (last, second, *ends[1]),
+            (last,),
+        ]
+
+    few, gone = int((~dead).sum()), int(dead.sum())
+    wanted = of(few, few)
     if shapes != wanted:
         raise wrong(
             f"the parameters of {where}",
@@ -220,43 +330,39 @@ def without(answer):
             shown(shapes),
             hint_for(
                 {
-                    "weights of 0 are still there, and still multiplied.": [
-                        (5, 2, 3, 3),
-                        (5,),
-                        (5, 5, 1, 3),
-                        (5,),
-                    ],
-                    "the second convolution reads the channels that went: cut "
-                    "the second axis of its weights.": [
-                        *wanted[:2],
-                        (5, 5, 1, 3),
-                        (5,),
-                    ],
-                    "the first axis of the weights is what a convolution puts "
-                    "out, the second what it reads.": [
-                        *wanted[:2],
-                        (3, 5, 1, 3),
-                        (3,),
-                    ],
-                    "what the second convolution puts out stays whole.": [
-                        *wanted[:2],
-                        (3, 3, 1, 3),
-                        (3,),
-                    ],
-                    "dead says which channels go, not which stay.": [
-                        (2, 2, 3, 3),
-                        (2,),
-                        (5, 2, 1, 3),
-                        (5,),
-                    ],
-                    "a channel that goes takes its bias along.": [
-                        (3, 2, 3, 3),
-                        (5,),
-                        *wanted[2:],
-                    ],
+                    Hint(
+                        "zeroed",
+                        "weights of 0 are still there, and are still "
+                        "multiplied.",
+                    ): of(own, own),
+                    Hint(
+                        "second axis",
+                        "the second convolution reads the channels that "
+                        "went: cut the second axis of its weights.",
+                    ): of(few, own),
+                    Hint(
+                        "axes",
+                        "the first axis of the weights is what a "
+                        "convolution puts out, the second what it reads.",
+                    ): of(few, own, last=few),
+                    Hint(
+                        "outputs",
+                        "what the second convolution puts out stays whole.",
+                    ): of(few, few, last=few),
+                    Hint(
+                        "turned mask",
+                        "dead says which channels go, not which stay.",
+                    ): of(gone, gone),
+                    Hint(
+                        "bias shapes",
+                        "a channel that goes takes its bias along.",
+                    ): of(few, few, bias=own),
                 },
-                "the first convolution puts out three channels, the second "
-                "reads three.",
+                Hint(
+                    "shapes",
+                    "the first convolution puts out only the channels that "
+                    "stay, and the second reads only those.",
+                ),
                 lambda way: shapes == way,
             ),
         )
@@ -279,7 +385,10 @@ def without(answer):
             f"the output of {where}",
             f"shape {truth.shape}",
             f"shape {got.shape}",
-            "stride and padding stay as they were, in both convolutions.",
+            Hint(
+                "stride",
+                "stride and padding stay as they were, in both convolutions.",
+            ),
         )
     if not close(got, truth):
         at = np.abs(got - truth).argmax()
@@ -291,26 +400,34 @@ def without(answer):
             shown(got.flat[at]),
             hint_for(
                 {
-                    "the bias of the second convolution was lost.": truth
-                    - second_bias,
-                    "the biases were lost.": by(_unbiased(first, ~dead))
-                    - second_bias,
-                    "the bias of the first convolution was lost.": by(
+                    Hint(
+                        "second bias",
+                        "the bias of the second convolution was lost.",
+                    ): truth - second_bias,
+                    Hint("biases", "the biases were lost."): by(
                         _unbiased(first, ~dead)
-                    ),
-                    "no ReLU belongs behind the last convolution.": np.maximum(
-                        truth, 0
-                    ),
-                    "the ReLU is missing.": by(
+                    )
+                    - second_bias,
+                    Hint(
+                        "first bias",
+                        "the bias of the first convolution was lost.",
+                    ): by(_unbiased(first, ~dead)),
+                    Hint(
+                        "relu last",
+                        "no ReLU belongs after the last convolution.",
+                    ): np.maximum(truth, 0),
+                    Hint("no relu", "the ReLU is missing."): by(
                         first,
                         lambda z: z * torch.as_tensor(~dead)[:, None, None],
                     ),
                 },
-                "are weights and biases copied, from the channels that stay?",
+                Hint(
+                    "weights",
+                    "are weights and biases copied from the channels that stay?",
+                ),
                 lambda way: close(got, way),
             ),
         )
-    return "fewer channels, and the same outputs."
 
 
 def _unbiased(convolution, kept):
@@ -332,26 +449,32 @@ def cuts(norm_first, relu_first, prelu, pooled):
         "pooled": pooled,
     }
     attempted(**answers)
-    for (name, answer), (truth, hint) in zip(
-        answers.items(),
+    given = {n: choice(a, n, ("same", "changed")) for n, a in answers.items()}
+    for (name, got), (truth, hint) in zip(
+        given.items(),
         (
             (
                 "same",
-                "ReLU comes last, so what reaches the next layer is 0.",
+                Hint(
+                    "norm_first",
+                    "ReLU comes last, so what reaches the next layer is 0.",
+                ),
             ),
             (
                 "changed",
-                "the channel gives 0 to the norm; what does the norm make of "
-                "it?",
+                Hint(
+                    "relu_first",
+                    "the channel gives 0 to the norm: what does the norm make "
+                    "of it?",
+                ),
             ),
             (
                 "changed",
-                "what does PReLU put out where it is not on?",
+                Hint("prelu", "what does PReLU put out where it is not on?"),
             ),
-            ("same", "what is the largest of four zeros?"),
+            ("same", Hint("pooled", "what is the largest of four zeros?")),
         ),
     ):
-        got = choice(answer, name, ("same", "changed"))
         if got != truth:
             raise wrong(f"`{name}`", "the other answer", repr(got), hint)
     return "what counts is what the next layer reads."
@@ -364,17 +487,31 @@ def folded(answer):
     import torch
     from torch import nn
 
+    dead = np.array([False, True, True, False])
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
-        norm = nn.BatchNorm2d(4, eps=0.1).double().eval()
-        for part in (norm.weight, norm.bias, norm.running_mean):
-            nn.init.normal_(part)
-        nn.init.uniform_(norm.running_var, 0.5, 2)
-        conv = nn.Conv2d(4, 3, (3, 2)).double()
-    dead = np.array([False, True, True, False])
+        _folds(answer, nn.Conv2d(4, 3, (3, 2)), dead)
+        rng = fresh()
+        torch.manual_seed(int(rng.integers(2**31)))
+        try:
+            _folds(answer, nn.Conv2d(7, 9, (1, 3)), rng.permutation(7) < 3)
+        except NotYet as told:
+            raise other_numbers(
+                "folded(norm, conv, dead)", "something else"
+            ) from told
+    return "cut and folded, the dead channels are not missed."
+
+
+def _folds(answer, conv, dead):
+    """Raise NotYet unless the answer folds the dead channels' constants."""
+    from torch import nn
+
+    norm = nn.BatchNorm2d(len(dead), eps=0.1).double().eval()
+    for part in (norm.weight, norm.bias, norm.running_mean):
+        nn.init.normal_(part)
+    nn.init.uniform_(norm.running_var, 0.5, 2)
+    conv = conv.double()
     value = call(answer, "folded", norm, conv, dead, what="a bias")
-    if torch.is_tensor(value):
-        value = value.detach().numpy()
     gamma, beta, mean, variance = (
         part.detach().numpy()
         for part in (
@@ -398,34 +535,47 @@ def folded(answer):
         "folded(norm, conv, dead)",
         truth,
         {
-            "the old bias still belongs to it.": truth - bias,
-            "that is the old bias; the constants are missing.": bias,
-            "the norm subtracts its mean from the 0, too.": with_(beta),
-            "the norm subtracts its mean and adds its bias: check the signs.": with_(
-                beta + mean * gamma / np.sqrt(variance + norm.eps)
-            ),
-            "the root of the variance is missing.": with_(
+            Hint("no old bias", "the old bias still belongs to it."): truth
+            - bias,
+            Hint(
+                "old bias", "that is the old bias: the constants are missing."
+            ): bias,
+            Hint(
+                "no mean", "the norm subtracts its mean, from a 0 as well."
+            ): with_(beta),
+            Hint(
+                "signs",
+                "the norm subtracts its mean and adds its bias: check the "
+                "signs.",
+            ): with_(beta + mean * gamma / np.sqrt(variance + norm.eps)),
+            Hint("no root", "the root of the variance is missing."): with_(
                 beta - mean * gamma / (variance + norm.eps)
             ),
-            "norm.eps stands under the root, too.": with_(
+            Hint("no eps", "norm.eps belongs under the root too."): with_(
                 beta - mean * gamma / np.sqrt(variance)
             ),
-            "the norm's own factor, norm.weight, is missing.": with_(
-                beta - mean / np.sqrt(variance + norm.eps)
+            Hint(
+                "no gamma", "the norm's own factor, norm.weight, is missing."
+            ): with_(beta - mean / np.sqrt(variance + norm.eps)),
+            Hint("others", "those are the channels that stay."): with_(
+                constant, ~dead
             ),
-            "those are the channels that stay.": with_(constant, ~dead),
-            "only the dead channels' constants go into the bias.": with_(
-                constant, dead | True
-            ),
-            "the constant stands at each place of the kernel: sum over it.": with_(
-                constant, sums=weight.mean(axis=(2, 3))
-            ),
+            Hint(
+                "all", "only the dead channels' constants go into the bias."
+            ): with_(constant, dead | True),
+            Hint(
+                "one place",
+                "the constant is there at every place of the kernel: sum "
+                "over it.",
+            ): with_(constant, sums=weight.mean(axis=(2, 3))),
         },
-        "a dead channel gives the norm a 0: what does it make of that, and "
-        "with which weights does it enter?",
-        "the biases of conv's 3 channels",
+        Hint(
+            "folded",
+            "a dead channel gives the norm a 0: what does it make of "
+            "that, and with which weights does it enter?",
+        ),
+        f"the biases of conv's {len(bias)} channels",
     )
-    return "cut and folded, the dead channels are not missed."
 
 
 @checker
@@ -435,39 +585,56 @@ def corrected(answer):
     import torch
     from torch import nn
 
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        _corrects(answer, 3, nn.Softplus(), "ReLU against Softplus")
+        torch.manual_seed(int(fresh().integers(2**31)))
+        try:
+            _corrects(answer, 5, nn.LeakyReLU(0.3), "")
+        except NotYet as told:
+            raise other_numbers(
+                "corrected(old, new, x)", "something else"
+            ) from told
+    return "each layer has its old mean again."
+
+
+def _corrects(answer, channels, activation, named):
+    """Raise NotYet unless the answer corrects such a transplant."""
+    import torch
+    from torch import nn
+
     def build(activation):
         return nn.Sequential(
-            nn.Conv2d(1, 3, 3),
-            activation(),
-            nn.Conv2d(3, 2, 2),
-            activation(),
+            nn.Conv2d(1, channels, 3),
+            activation,
+            nn.Conv2d(channels, 2, 2),
+            activation,
             nn.Flatten(),
             nn.Linear(8, 2),
         ).double()
 
-    with torch.random.fork_rng(devices=()):
-        torch.manual_seed(0)
-        old, new = build(nn.ReLU), build(nn.Softplus)
-        x = torch.randn(20, 1, 5, 5, dtype=torch.float64)
+    old, new = build(nn.ReLU()), build(activation)
+    x = torch.randn(20, 1, 5, 5, dtype=torch.float64)
     new.load_state_dict(old.state_dict())
-    where = "corrected(old, new, x), ReLU against Softplus"
+    where = f"corrected(old, new, x), {named}"
     network = call(answer, "corrected", old, new, x, what="a network")
     if not isinstance(network, nn.Sequential) or len(network) != len(new):
         raise wrong(
             where,
             "an nn.Sequential as long as new",
             shown(network),
-            "return a copy of new, with other biases.",
+            Hint("sequential", "return a copy of new, with other biases."),
         )
-    kinds = [
-        [type(part).__name__ for part in modules] for modules in (network, new)
-    ]
-    if kinds[0] != kinds[1]:
+    z = torch.linspace(-3, 3, 7, dtype=torch.float64)
+    layers = [hasattr(part, "weight") for part in network]
+    if layers != [hasattr(part, "weight") for part in new] or not all(
+        torch.allclose(network[k](z), new[k](z)) for k in (1, 3)
+    ):
         raise wrong(
             f"the modules of {where}",
-            ", ".join(kinds[1]),
-            ", ".join(kinds[0]),
-            "return a copy of new, with other biases.",
+            "those of new",
+            "others",
+            Hint("modules", "return a copy of new, with other biases."),
         )
     if any(
         not torch.equal(network[part].weight, new[part].weight)
@@ -477,9 +644,11 @@ def corrected(answer):
             f"the weights of {where}",
             "those of new",
             "others",
-            "biases alone are to change.",
+            Hint("weights", "only the biases should change."),
         )
-    biases = [network[part].bias.detach().numpy() for part in (0, 2, 5)]
+    biases = [
+        network[part].bias.detach().numpy().astype(float) for part in (0, 2, 5)
+    ]
     truth = _correct(old, new, x)
     for part, bias, right in zip((0, 2, 5), biases, truth):
         if bias.shape != right.shape:
@@ -487,7 +656,7 @@ def corrected(answer):
                 f"the bias of module {part} of {where}",
                 f"shape {right.shape}",
                 f"shape {bias.shape}",
-                "one number for each channel.",
+                Hint("bias shape", "give one number for each channel."),
             )
         if not close(bias, right):
             raise wrong(
@@ -496,33 +665,39 @@ def corrected(answer):
                 shown(bias),
                 hint_for(
                     {
-                        "that is the bias of new; nothing was corrected.": (
-                            _correct(old, new, x, factor=0)
-                        ),
-                        "the other sign: what the old mean is above the new "
-                        "one is to be added.": _correct(
-                            old, new, x, factor=-1
-                        ),
-                        "all shifts were measured at once; a layer must be "
-                        "measured behind layers that are corrected already.": (
-                            _correct(old, new, x, at_once=True)
-                        ),
-                        "each channel has its own shift, and its own bias.": (
-                            _correct(old, new, x, alike=True)
-                        ),
-                        "only the last layer was corrected.": _correct(
-                            old, new, x, layers=(5,)
-                        ),
-                        "the last layer is one, too.": _correct(
-                            old, new, x, layers=(0, 2)
-                        ),
+                        Hint(
+                            "unchanged",
+                            "that is the bias of new: nothing was corrected.",
+                        ): (_correct(old, new, x, factor=0)),
+                        Hint(
+                            "sign",
+                            "the sign is wrong: add what the old mean is above the new "
+                            "one.",
+                        ): _correct(old, new, x, factor=-1),
+                        Hint(
+                            "at once",
+                            "all shifts were measured at once: measure each layer "
+                            "behind layers that are already corrected.",
+                        ): (_correct(old, new, x, at_once=True)),
+                        Hint(
+                            "alike",
+                            "each channel has a shift and a bias of its own.",
+                        ): (_correct(old, new, x, alike=True)),
+                        Hint(
+                            "only last", "only the last layer was corrected."
+                        ): _correct(old, new, x, layers=(5,)),
+                        Hint(
+                            "not last", "the last layer is a layer too."
+                        ): _correct(old, new, x, layers=(0, 2)),
                     },
-                    "its outputs must have the mean that they have in old, in "
-                    "each channel.",
+                    Hint(
+                        "corrected",
+                        "its outputs must have the mean that they have in old, in "
+                        "each channel.",
+                    ),
                     lambda way: all(map(close, biases, way)),
                 ),
             )
-    return "each layer has its old mean again."
 
 
 def _correct(

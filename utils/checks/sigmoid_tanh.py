@@ -1,12 +1,10 @@
 """Checkers for the exercises of chapter 3, sigmoid and tanh."""
 
-import copy
-
 import numpy as np
 
 from utils import activations as act
-from utils.checks.answers import agrees, close, equals, number, result
-from utils.checks.feedback import attempted, checker, shown, wrong
+from utils.checks.answers import agrees, equals, number, readable
+from utils.checks.feedback import Hint, attempted, checker, shown, wrong
 
 
 @checker
@@ -21,15 +19,35 @@ def sure_and_wrong(grad_squared, grad_entropy, steepest):
         "grad_squared",
         -0.019602,
         {
-            "the slope of the unit, p(1 - p), is missing.": -1.98,
-            "the derivative of (p - y)^2 has a factor 2.": -0.009801,
-            "the sign: p is too small, so the loss falls as z rises.": 0.019602,
-            "that is the unit's slope alone; dL/dp = 2(p - y) is missing.": 0.0099,
-            "the unit's slope is p(1 - p), not p.": -0.0198,
-            "rounded too far: zeros in front are not significant digits.": -0.02,
-            "1/4 is the slope at z = 0; at p = 0.01 it is p(1 - p).": -0.495,
+            Hint(
+                "squared no slope",
+                "the slope of the unit, p(1 - p), is missing.",
+            ): -1.98,
+            Hint(
+                "squared factor 2",
+                "the derivative of (p - y)^2 has a factor 2.",
+            ): -0.009801,
+            Hint(
+                "squared sign",
+                "the sign is wrong: p is too small, so the loss falls as z "
+                "rises.",
+            ): 0.019602,
+            Hint(
+                "squared slope",
+                "that is the unit's slope alone: dL/dp = 2(p - y) is missing.",
+            ): 0.0099,
+            Hint("squared p", "the unit's slope is p(1 - p), not p."): -0.0198,
+            Hint(
+                "squared rounded",
+                "that is rounded too far: leading zeros are not "
+                "significant digits.",
+            ): -0.02,
+            Hint(
+                "squared quarter",
+                "1/4 is the slope at z = 0: at p = 0.01 it is p(1 - p).",
+            ): -0.495,
         },
-        "multiply dL/dp = 2(p - y) by dp/dz = p(1 - p).",
+        Hint("squared", "multiply dL/dp = 2(p - y) by dp/dz = p(1 - p)."),
         what,
         rtol=0.004,
     )
@@ -38,12 +56,25 @@ def sure_and_wrong(grad_squared, grad_entropy, steepest):
         "grad_entropy",
         -0.99,
         {
-            "that is dL/dp; the slope of the unit, p(1 - p), is missing.": -100,
-            "the sign: p is too small, so the loss falls as z rises.": 0.99,
-            "that is the loss itself, -ln p; its gradient is asked for.": 4.60517,
-            "that is the unit's slope alone; dL/dp = -1/p is missing.": 0.0099,
+            Hint(
+                "entropy no slope",
+                "that is dL/dp: the slope of the unit, p(1 - p), is missing.",
+            ): -100,
+            Hint(
+                "entropy sign",
+                "the sign is wrong: p is too small, so the loss falls as z "
+                "rises.",
+            ): 0.99,
+            Hint(
+                "entropy loss",
+                "that is the loss itself, -ln p: give its gradient.",
+            ): 4.60517,
+            Hint(
+                "entropy slope",
+                "that is the unit's slope alone: dL/dp = -1/p is missing.",
+            ): 0.0099,
         },
-        "multiply dL/dp = -1/p by dp/dz = p(1 - p).",
+        Hint("entropy", "multiply dL/dp = -1/p by dp/dz = p(1 - p)."),
         what,
         rtol=0.004,
     )
@@ -52,14 +83,28 @@ def sure_and_wrong(grad_squared, grad_entropy, steepest):
         "steepest",
         1 / 3,
         {
-            "there the unit's slope is largest; but the error 1 - p is a factor, "
-            "too, and grows to the left.": 1 / 2,
-            "most wrong is not steepest: at p = 0 the unit's slope is 0.": 0,
-            "at p = 0.01 the unit's slope is nearly 0; somewhat less wrong is "
-            "steeper.": 0.01,
-            "that is for y = 0; here the error is 1 - p.": 2 / 3,
+            Hint(
+                "steepest half",
+                "the unit's slope is largest there, but the error 1 - p is "
+                "a factor too, and grows to the left.",
+            ): 1 / 2,
+            Hint(
+                "steepest 0",
+                "most wrong is not steepest: at p = 0 the unit's slope is 0.",
+            ): 0,
+            Hint(
+                "steepest start",
+                "at p = 0.01 the unit's slope is nearly 0: being a little "
+                "less wrong is steeper.",
+            ): 0.01,
+            Hint(
+                "steepest other", "that is for y = 0: here the error is 1 - p."
+            ): 2 / 3,
         },
-        "where is the derivative of p (1 - p)^2 with respect to p zero?",
+        Hint(
+            "steepest",
+            "where is the derivative of p (1 - p)^2 with respect to p zero?",
+        ),
         "a probability with three significant digits, such as 0.123",
         rtol=0.011,
     )
@@ -79,25 +124,31 @@ NUMBERS = [
 ]
 
 
+def _same_to_nine_digits(a, b):
+    # Numbers near 0 count as much as others: no absolute tolerance.
+    return np.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True)
+
+
+def _all_sizes(rng):
+    # Beyond 700 results are so small that no formula keeps all digits.
+    sizes = 10.0 ** rng.uniform(-8, np.log10(700), (2, 500))
+    signs = rng.choice([-1, 1], (2, 500))
+    return [(np.linspace(-45, 45, 9001),), (signs * sizes,)]
+
+
 def _to_nine_digits(answer, name, truth, ways, hint):
     """Raise NotYet where the function `answer` is not `truth`."""
-
-    def same(a, b):
-        # Numbers near 0 count as much as others: no absolute tolerance.
-        return np.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True)
-
-    attempted(**{name: answer})
-    for x in NUMBERS:
-        value = result(answer, name, x, like=x, what="an array like x")
-        if not same(value, truth(x)):
-            with np.errstate(all="ignore"):
-                known = [way for way in ways if same(value, ways[way](x))]
-            expected, got = shown(truth(x)), shown(value)
-            if got == expected:
-                got += ", which differs in a digit behind these"
-            raise wrong(
-                f"{name}({shown(x)})", expected, got, [*known, hint][0]
-            )
+    agrees(
+        answer,
+        name,
+        truth,
+        [(x,) for x in NUMBERS],
+        ways,
+        hint,
+        "an array like x",
+        _all_sizes,
+        _same_to_nine_digits,
+    )
 
 
 @checker
@@ -108,28 +159,43 @@ def log_sigmoid(answer):
         "log_sigmoid",
         lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))),
         {
-            "exp(1000) overflows, and sigmoid(-1000) rounds to 0; but its "
-            "logarithm is an ordinary number, about x.": lambda x: (
-                -np.log1p(np.exp(-x))
+            Hint(
+                "overflow",
+                "exp(1000) overflows and sigmoid(-1000) rounds to 0, but "
+                "its logarithm is an ordinary number, about x.",
+            ): lambda x: -np.log1p(np.exp(-x)),
+            Hint(
+                "lost digits",
+                "exp(-40) is lost beside a larger number: 1 + exp(-40) and "
+                "sigmoid(40) round to 1, and ln(1 + exp(40)) rounds to 40. "
+                "np.log1p takes the small number itself.",
+            ): lambda x: np.log(act.sigmoid(x)),
+            Hint(
+                "sign", "the logarithm of a number below 1 is negative."
+            ): lambda x: np.logaddexp(0, -x),
+            Hint("mirrored", "that is ln sigmoid(-x)."): lambda x: (
+                -np.logaddexp(0, x)
             ),
-            "exp(-40) got lost beside a larger number: 1 + exp(-40) and "
-            "sigmoid(40) round to 1, ln(1 + exp(40)) rounds to 40. np.log1p "
-            "takes the small number itself.": lambda x: np.log(act.sigmoid(x)),
-            "the logarithm of a number below 1 is negative.": lambda x: (
-                np.logaddexp(0, -x)
-            ),
-            "that is ln sigmoid(-x).": lambda x: -np.logaddexp(0, x),
-            "close for large |x| only; ln(1 + exp(-|x|)) is missing.": lambda x: (
-                np.minimum(x, 0)
-            ),
-            "for negative x the term x is missing: sigmoid(x) is exp(x) / "
-            "(1 + exp(x)) there.": lambda x: -np.log1p(np.exp(-np.abs(x))),
-            "np.log is the natural logarithm, and is wanted.": lambda x: (
-                np.log10(act.sigmoid(x))
-            ),
+            Hint(
+                "ends",
+                "that is close for large |x| only: ln(1 + exp(-|x|)) is "
+                "missing.",
+            ): lambda x: np.minimum(x, 0),
+            Hint(
+                "no x",
+                "for negative x the term x is missing: there sigmoid(x) is "
+                "exp(x) / (1 + exp(x)).",
+            ): lambda x: -np.log1p(np.exp(-np.abs(x))),
+            Hint(
+                "base 10", "the natural logarithm is wanted, which is np.log."
+            ): lambda x: np.log10(act.sigmoid(x)),
         },
-        "write ln sigmoid(x) so that exp only gets numbers that are not "
-        "positive, and look at x > 0 and x < 0 apart.",
+        Hint(
+            "log",
+            "write ln sigmoid(x) so that exp only ever receives "
+            "numbers that are not positive, and treat x > 0 and x < 0 "
+            "separately.",
+        ),
     )
     return "log_sigmoid keeps its digits from -inf to inf."
 
@@ -142,22 +208,36 @@ def log_sigmoid_slope(answer):
         "log_sigmoid_slope",
         lambda x: act.sigmoid(-x),
         {
-            "sigmoid(40) rounds to exactly 1, and 1 - 1 is 0; the slope is a "
-            "sigmoid itself, which needs no subtraction.": lambda x: (
-                1 - act.sigmoid(x)
-            ),
-            "exp(1000) overflows, and sigmoid(-1000) rounds to 0; inf / inf and "
-            "0 / 0 are nan, so simplify before you divide.": lambda x: (
-                np.exp(-x) / (1 + np.exp(-x))
-            ),
-            "that is sigmoid's slope; the logarithm's slope, 1 / sigmoid, is a "
-            "factor, too.": act.sigmoid.derivative,
-            "the other way round: where sigmoid is near 1, its logarithm is "
-            "flat.": act.sigmoid,
-            "that is the slope of the logarithm alone; sigmoid's slope is a "
-            "factor, too.": lambda x: 1 / act.sigmoid(x),
+            Hint(
+                "one minus",
+                "sigmoid(40) rounds to exactly 1, and 1 - 1 is 0: the "
+                "slope is itself a sigmoid, and needs no subtraction.",
+            ): lambda x: 1 - act.sigmoid(x),
+            Hint(
+                "ratio",
+                "exp(1000) overflows and sigmoid(-1000) rounds to 0, and "
+                "inf / inf and 0 / 0 are nan: simplify before you divide.",
+            ): lambda x: np.exp(-x) / (1 + np.exp(-x)),
+            Hint(
+                "sigmoid's",
+                "that is sigmoid's slope: the slope of the logarithm, 1 / "
+                "sigmoid, is a factor too.",
+            ): act.sigmoid.derivative,
+            Hint(
+                "mirrored",
+                "that is the wrong way round: where sigmoid is near 1, its "
+                "logarithm is flat.",
+            ): act.sigmoid,
+            Hint(
+                "logarithm's",
+                "that is the slope of the logarithm alone: sigmoid's slope "
+                "is a factor too.",
+            ): lambda x: 1 / act.sigmoid(x),
         },
-        "it is sigmoid'(x) / sigmoid(x): put s(1 - s) for the numerator.",
+        Hint(
+            "log slope",
+            "it is sigmoid'(x) / sigmoid(x): put s(1 - s) for the numerator.",
+        ),
     )
     return "log_sigmoid_slope keeps its digits from -inf to inf."
 
@@ -165,19 +245,30 @@ def log_sigmoid_slope(answer):
 @checker
 def mean_slopes(small, large):
     """Exercise 3: predict which function passes on more on average."""
-    attempted(small=small, large=large)
     what = "a ratio such as 1.5"
+    readable(what, small=small, large=large)
     equals(
         small,
         "small",
         4,
         {
-            "that is sigmoid's divided by tanh's.": 1 / 4,
-            "both are steepest at 0, but not equally steep.": 1,
-            "that is the ratio of the ranges; close to 0 the slopes at 0 "
-            "decide.": 2,
+            Hint(
+                "small inverse", "that is sigmoid's slope divided by tanh's."
+            ): 1 / 4,
+            Hint(
+                "small equal", "both are steepest at 0, but not equally steep."
+            ): 1,
+            Hint(
+                "small ranges",
+                "that is the ratio of the ranges: close to 0 it is the "
+                "slopes at 0 that decide.",
+            ): 2,
         },
-        "for a tiny s all pre-activations are near 0; which slopes are there?",
+        Hint(
+            "small",
+            "for a tiny s all pre-activations are near 0: what are the "
+            "slopes there?",
+        ),
         what,
         rtol=0.01,
     )
@@ -187,14 +278,27 @@ def mean_slopes(small, large):
         "large",
         2,
         {
-            "that is the ratio at 0; few pre-activations are there now.": 4,
-            "both means go to 0, but not their ratio.": 1,
+            Hint(
+                "large at 0",
+                "that is the ratio at 0, and few pre-activations are there "
+                "now.",
+            ): 4,
+            Hint(
+                "large equal",
+                "both means go to 0, but their ratio does not go to 1.",
+            ): 1,
         },
-        "far out tanh's slope is the smaller one, but what gets through, gets "
-        "through near 0."
+        Hint(
+            "large below 1",
+            "far out tanh's slope is the smaller one, but what gets "
+            "through gets through near 0.",
+        )
         if ratio < 1
-        else "only pre-activations near 0 get through; how large is the area under "
-        "each slope?",
+        else Hint(
+            "large",
+            "only pre-activations near 0 get through: how large is the "
+            "area under each slope?",
+        ),
         what,
         rtol=0.01,
     )
@@ -208,11 +312,11 @@ def _run(layers, activation):
         a = a @ W + b
         if place < len(layers) - 1:
             a = activation(a)
-    return a[:, 0]
+    return a.ravel()
 
 
-def _layers(*sizes):
-    rng = np.random.default_rng(0)
+def _layers(*sizes, rng=None):
+    rng = rng or np.random.default_rng(0)
     return [
         (np.round(rng.normal(size=(n, m)), 1), np.round(rng.normal(size=m), 1))
         for n, m in zip(sizes, sizes[1:])
@@ -236,18 +340,16 @@ def to_sigmoid(answer):
     attempted(to_sigmoid=answer)
 
     def outputs(layers):
-        before = copy.deepcopy(layers)
         new = answer(layers)
-        if not all(
-            close(a, b)
-            for one, other in zip(before, layers)
-            for a, b in zip(one, other)
-        ):
-            raise ValueError("the layers it got have changed")
         if new is None:
             return None
+        # keepdims=True leaves (1, m) of what is (m,).
+        new = [
+            (np.asarray(W, float), np.atleast_1d(np.squeeze(np.asarray(b))))
+            for W, b in new
+        ]
         old, found = (
-            [(np.shape(W), np.shape(b)) for W, b in network]
+            [(W.shape, b.shape) for W, b in network]
             for network in (layers, new)
         )
         if old != found:
@@ -263,31 +365,56 @@ def to_sigmoid(answer):
         lambda layers: _run(layers, np.tanh),
         [(_layers(2, 1, 1),), (_layers(2, 2, 1),), (_layers(2, 2, 2, 1),)],
         {
-            "nothing has changed: these are tanh's weights.": mistake(
-                scale=1, shift=0, inner=1
-            ),
-            "sigmoid(z) is not tanh(z) / 2 + 1/2; the z must be doubled "
-            "first.": mistake(inner=1),
-            "the -1 of 2s - 1 is missing: it shifts the next layer's biases.": mistake(
-                shift=0
-            ),
-            "the 2 of 2s - 1 is missing: it doubles the next layer's weights.": mistake(
-                scale=1
-            ),
-            "the shift must use the old weights: each input is 2s - 1, and -1 "
-            "times W is not doubled.": mistake(shift=2),
-            "the -1 is subtracted, times the weights: the sign of the shift is "
-            "wrong.": mistake(shift=-1),
-            "no tanh comes after the last layer, so nothing is doubled for it.": mistake(
-                last=2
-            ),
-            "the first layer's input is x, not the output of a tanh.": mistake(
-                first=1
-            ),
+            Hint(
+                "unchanged",
+                "nothing has changed: these are the weights for tanh.",
+            ): mistake(scale=1, shift=0, inner=1),
+            Hint(
+                "no doubling",
+                "sigmoid(z) is not tanh(z) / 2 + 1/2: z must be doubled "
+                "first.",
+            ): mistake(inner=1),
+            Hint(
+                "no shift",
+                "the -1 of 2s - 1 is missing: it shifts the next layer's "
+                "biases.",
+            ): mistake(shift=0),
+            Hint(
+                "no scale",
+                "the 2 of 2s - 1 is missing: it doubles the next layer's "
+                "weights.",
+            ): mistake(scale=1),
+            Hint(
+                "double shift",
+                "the shift takes the old weights: each input is 2s - 1, "
+                "and -1 times W is not doubled.",
+            ): mistake(shift=2),
+            Hint(
+                "shift sign",
+                "the sign of the shift is wrong: the 1 is subtracted, "
+                "times the weights.",
+            ): mistake(shift=-1),
+            Hint(
+                "last doubled",
+                "no tanh comes after the last layer, so nothing is doubled "
+                "for it.",
+            ): mistake(last=2),
+            Hint(
+                "first shifted",
+                "the first layer's input is x, not the output of a tanh.",
+            ): mistake(first=1),
         },
-        "put 2s - 1 for each tanh and multiply out, for the layer before it "
-        "and for the one behind; a layer between two of them gets both.",
+        Hint(
+            "convert",
+            "put 2s - 1 for each tanh and multiply out, for the layer "
+            "before it and for the one after it. A layer between two "
+            "of them gets both.",
+        ),
         "two outputs",
+        lambda rng: [
+            (_layers(*sizes, rng=rng),)
+            for sizes in ((2, 4, 3), (2, 3, 5, 4, 2))
+        ],
     )
     return "the same function, with one hidden layer and with two."
 
@@ -298,28 +425,37 @@ def control(tanh, sigmoid, answer):
     runs = {"tanh": tanh, "sigmoid": sigmoid, "control": answer}
     attempted(**runs)
     for name, run in runs.items():
-        if not hasattr(run, "skeleton"):
+        if type(run).__name__ != "ModulesResult":
             raise wrong(
                 f"`{name}`",
                 "what `train` returns",
                 shown(run),
-                "control = train(build, rates), with a function and a list.",
+                Hint(
+                    "a run",
+                    "control = train(build, rates), with a function and a "
+                    "list of rates.",
+                ),
             )
-    if "Sigmoid" not in str(answer.skeleton):
+    if not _is_sigmoid(answer):
         raise wrong(
-            "the activation of `control`",
-            "nn.Sigmoid",
-            "another",
-            "the control is a sigmoid network; only its start is "
-            "that of tanh.",
+            "the network of `control`",
+            "linear layers with sigmoid between them",
+            "another function of the same weights",
+            Hint(
+                "sigmoid",
+                "the control is a sigmoid network: only its "
+                "initialisation corresponds to the tanh network.",
+            ),
         )
     accuracy = answer.test_accuracy
-    if accuracy.shape[:2] != tanh.test_accuracy.shape[:2]:
+    if accuracy.shape[:2] != tanh.test_accuracy.shape[:2] or (
+        answer.seeds != tanh.seeds
+    ):
         raise wrong(
             "`control`",
             "the epochs and seeds of the others",
             f"{len(accuracy) - 1} epochs, {accuracy.shape[1]} seeds",
-            "a control differs in one thing only.",
+            Hint("setting", "a control differs in one thing only."),
         )
     ours, tanhs, plain = (
         run.test_accuracy[0, :, 0] for run in (answer, tanh, sigmoid)
@@ -331,9 +467,17 @@ def control(tanh, sigmoid, answer):
             shown(tanhs.round(3)),
             shown(ours.round(3)),
             (
-                "that is plain sigmoid's start; convert the layers first."
+                Hint(
+                    "plain",
+                    "that is plain sigmoid's initialisation: convert the "
+                    "layers first.",
+                )
                 if np.array_equal(ours, plain)
-                else "another function than tanh's: convert what `start` draws."
+                else Hint(
+                    "another function",
+                    "that is not the function of the tanh network: convert "
+                    "what `start` draws.",
+                )
             ),
         )
     rates = list(answer.learning_rates)
@@ -343,6 +487,24 @@ def control(tanh, sigmoid, answer):
             "the learning rates of `control`",
             "a best rate with a smaller and a larger one beside it",
             f"{best:g} as the best of {shown(rates)}",
-            "the true best may lie beyond; go on on that side.",
+            Hint(
+                "edge",
+                "the true best may lie further on: try rates beyond it on "
+                "that side.",
+            ),
         )
     return "the same functions at the start, with rates of their own."
+
+
+def _is_sigmoid(run):
+    """Return whether the networks of a run are layers and sigmoids."""
+    import torch
+    from torch import nn
+
+    network = run.network(run.seeds[0], run.learning_rates[0]).double()
+    a = x = torch.linspace(-2, 2, 5 * 64, dtype=torch.float64).reshape(5, 64)
+    linear = [part for part in network.modules() if type(part) is nn.Linear]
+    with torch.no_grad():
+        for place, layer in enumerate(linear):
+            a = layer(torch.sigmoid(a) if place else a)
+        return torch.allclose(network(x), a)

@@ -3,8 +3,16 @@
 import numpy as np
 
 from utils import data
-from utils.checks.answers import agrees, array, close, equals, hint_for, result
-from utils.checks.feedback import attempted, checker, shown, wrong
+from utils.checks.answers import (
+    agrees,
+    array,
+    close,
+    equals,
+    hint_for,
+    readable,
+    result,
+)
+from utils.checks.feedback import Hint, attempted, checker, shown, wrong
 
 
 @checker
@@ -17,14 +25,32 @@ def ninety(b, zeros_dim, zeros_doubled):
         "b",
         -2.56,
         {
-            "a positive bias lifts z, and that makes fewer zeros.": 2.56,
-            "that is b in units of sigma; which sigma has this image?": -1.28,
-            "that is the variance; the formula takes sigma, its root.": -5.12,
-            "|x| is not sigma yet: sigma = sqrt(2/32) |x|.": -10.24,
-            "-b / sigma is 1.28: solve this for b once more.": -0.64,
-            "that makes 95 % zeros: in which column is Phi(t) = 0.900?": -3.28,
+            Hint(
+                "b sign",
+                "a positive bias raises z, and that makes fewer zeros.",
+            ): 2.56,
+            Hint(
+                "b units",
+                "that is b in units of sigma: what is sigma for this image?",
+            ): -1.28,
+            Hint(
+                "b variance",
+                "that uses the variance, but the formula takes sigma, its "
+                "root.",
+            ): -5.12,
+            Hint(
+                "b length",
+                "that takes |x| for sigma, which is sqrt(2/32) |x|.",
+            ): -10.24,
+            Hint(
+                "b divided", "-b / sigma is 1.28: solve for b once more."
+            ): -0.64,
+            Hint(
+                "b 95",
+                "that makes 95 % zeros: in which column is Phi(t) = 0.900?",
+            ): -3.28,
         },
-        "solve Phi(-b / sigma) = 0.9, with sigma = sqrt(2/32) |x|.",
+        Hint("b", "solve Phi(-b / sigma) = 0.9, with sigma = sqrt(2/32) |x|."),
         "a bias such as 0.5",
         atol=0.021,
     )
@@ -33,13 +59,19 @@ def ninety(b, zeros_dim, zeros_doubled):
         "zeros_dim",
         0.995,
         {
-            "the bias is the same; sigma is not.": 0.9,
-            "a smaller sigma makes the same bias weigh more, not less.": 0.739,
-            "half of x is half of sigma, and a quarter of the variance.": 1,
-            "that is the share that is on.": 0.005,
-            "in percent; a share lies between 0 and 1.": 99.5,
+            Hint("dim same", "the bias is the same, but sigma is not."): 0.9,
+            Hint(
+                "dim less",
+                "a smaller sigma gives the same bias more weight, not less.",
+            ): 0.739,
+            Hint(
+                "dim quarter",
+                "half of x means half of sigma, and a quarter of the "
+                "variance.",
+            ): 1,
+            Hint("dim on", "that is the share that is on."): 0.005,
         },
-        "how long is x / 2, and what is -b / sigma then?",
+        Hint("dim", "how long is x / 2, and what is -b / sigma then?"),
         share,
         atol=0.002,
     )
@@ -48,14 +80,31 @@ def ninety(b, zeros_dim, zeros_doubled):
         "zeros_doubled",
         0.739,
         {
-            "a factor cancels only where the bias is 0, or is doubled too.": 0.9,
-            "larger weights make the same bias weigh less, not more.": 0.995,
-            "it moves towards one half, and gets there only without a bias.": 0.5,
-            "twice the weights is twice sigma, four times the variance.": 0.626,
-            "that is the share that is on.": 0.261,
-            "in percent; a share lies between 0 and 1.": 73.9,
+            Hint(
+                "doubled same",
+                "a factor cancels only where the bias is 0, or is doubled "
+                "too.",
+            ): 0.9,
+            Hint(
+                "doubled more",
+                "larger weights give the same bias less weight, not more.",
+            ): 0.995,
+            Hint(
+                "doubled half",
+                "it moves towards one half, but gets there only without a "
+                "bias.",
+            ): 0.5,
+            Hint(
+                "doubled fourfold",
+                "twice the weights means twice sigma, and four times the "
+                "variance.",
+            ): 0.626,
+            Hint("doubled on", "that is the share that is on."): 0.261,
         },
-        "what does doubling do to sigma, and what is -b / sigma then?",
+        Hint(
+            "doubled",
+            "what does doubling do to sigma, and what is -b / sigma then?",
+        ),
         share,
         atol=0.002,
     )
@@ -83,47 +132,65 @@ def _starts(a):
     return 4 * (len(a) + 1)
 
 
+def _sparse(rng):
+    return [
+        (np.where(rng.random(shape) < 0.3, rng.normal(size=shape), 0),)
+        for shape in ((5, 37), (16, 256))
+    ]
+
+
 FORMATS = {
     "coo": (
         (8,),
         {
-            "a value needs two numbers to say where it is: row and column.": _bytes(
-                4
-            ),
+            Hint(
+                "coo place",
+                "a value needs two numbers to say where it is: row and "
+                "column.",
+            ): _bytes(4),
         },
     ),
     "short": (
         (1, _starts),
         {
-            "the row starts are missing.": _bytes(1),
-            "there is one row start more than there are rows: the end of the "
-            "last row.": _bytes(1, lambda a: 4 * len(a)),
-            "that is the chapter's CSR; here a column takes one byte.": _bytes(
-                4, _starts
-            ),
-            "the row starts keep their 4 bytes.": _bytes(
+            Hint("short no starts", "the row starts are missing."): _bytes(1),
+            Hint(
+                "short one less",
+                "there is one more row start than there are rows: the end "
+                "of the last row.",
+            ): _bytes(1, lambda a: 4 * len(a)),
+            Hint(
+                "short csr",
+                "that is the chapter's CSR: here a column number takes one "
+                "byte.",
+            ): _bytes(4, _starts),
+            Hint("short bytes", "the row starts keep their 4 bytes."): _bytes(
                 1, lambda a: len(a) + 1
             ),
-            "a row start for each row, not for each column.": _bytes(
-                1, lambda a: 4 * (a.shape[1] + 1)
-            ),
+            Hint(
+                "short columns",
+                "there is a row start for each row, not for each column.",
+            ): _bytes(1, lambda a: 4 * (a.shape[1] + 1)),
         },
     ),
     "mask": (
         (0, lambda a: -(-a.size // 8)),
         {
-            "a place takes a bit, not a byte: eight fit in one.": _bytes(
-                0, np.size
-            ),
-            "round the bits up to whole bytes, not down.": _bytes(
-                0, lambda a: a.size // 8
-            ),
-            "there is no part of a byte: round the bits up to whole bytes.": _bytes(
-                0, lambda a: a.size / 8
-            ),
-            "the bits of all rows stand in one line: round up once, at its end.": _bytes(
-                0, lambda a: len(a) * -(-a.shape[1] // 8)
-            ),
+            Hint(
+                "mask bytes",
+                "a place takes a bit, not a byte: eight fit into one.",
+            ): _bytes(0, np.size),
+            Hint(
+                "mask down", "round the bits up to whole bytes, not down."
+            ): _bytes(0, lambda a: a.size // 8),
+            Hint(
+                "mask part", "there are only whole bytes: round the bits up."
+            ): _bytes(0, lambda a: a.size / 8),
+            Hint(
+                "mask rows",
+                "the bits of all rows stand in one line: round up once, at "
+                "its end.",
+            ): _bytes(0, lambda a: len(a) * -(-a.shape[1] // 8)),
         },
     ),
 }
@@ -148,15 +215,21 @@ def formats(answer):
             ARRAYS,
             ways
             | {
-                "that stores the zeros, too.": _bytes(*truth, stored=np.size),
-                "values below 0 are stored, too: count what is not zero.": _bytes(
-                    *truth, stored=lambda a: np.sum(a > 0)
+                Hint("zeros stored", "that stores the zeros too."): _bytes(
+                    *truth, stored=np.size
                 ),
-                "a value takes a.itemsize bytes, and this array is not float32.": _bytes(
-                    *truth, item=4
-                ),
+                Hint(
+                    "positive",
+                    "values below 0 are stored too: count what is not zero.",
+                ): _bytes(*truth, stored=lambda a: np.sum(a > 0)),
+                Hint(
+                    "itemsize",
+                    "a value takes a.itemsize bytes, and this array is not "
+                    "float32.",
+                ): _bytes(*truth, item=4),
             },
-            "write down by hand what is stored of this array.",
+            Hint("bytes", "write down by hand what is stored of this array."),
+            unseen=_sparse,
         )
     return "the bytes of all three formats."
 
@@ -164,19 +237,23 @@ def formats(answer):
 @checker
 def pooled(twice, pooled, skipped):
     """Exercise 3: predict zeros after other layers."""
-    attempted(twice=twice, pooled=pooled, skipped=skipped)
     what = "a share such as 0.6"
-    percent = "in percent; a share lies between 0 and 1."
+    readable(what, twice=twice, pooled=pooled, skipped=skipped)
     equals(
         twice,
         "twice",
         1 / 2,
         {
-            "the second ReLU meets no negative number: what can it still cut "
-            "off?": 3 / 4,
-            percent: 50,
+            Hint(
+                "twice",
+                "the second ReLU meets no negative number: what is left "
+                "for it to cut off?",
+            ): 3 / 4,
         },
-        "what does ReLU make of 0, and of a positive number?",
+        Hint(
+            "twice other",
+            "what does ReLU make of 0, and of a positive number?",
+        ),
         what,
     )
     equals(
@@ -184,12 +261,20 @@ def pooled(twice, pooled, skipped):
         "pooled",
         1 / 16,
         {
-            "the largest of four is zero only if all four are.": 1 / 2,
-            "that is the share where at least one of the four is zero.": 15
-            / 16,
-            percent: 6.25,
+            Hint(
+                "pooled half",
+                "the largest of four is zero only if all four are.",
+            ): 1 / 2,
+            Hint(
+                "pooled any",
+                "that is the share where at least one of the four is not "
+                "zero.",
+            ): 15 / 16,
         },
-        "no number here is negative: when is the largest of four zero?",
+        Hint(
+            "pooled",
+            "no number here is negative: when is the largest of four zero?",
+        ),
         what,
         atol=0.003,
     )
@@ -198,12 +283,19 @@ def pooled(twice, pooled, skipped):
         "skipped",
         1 / 4,
         {
-            "a sum is zero only where both are: they never cancel.": 1 / 2,
-            "that would be a product; a sum is zero only where both are.": 3
-            / 4,
-            percent: 25,
+            Hint(
+                "skipped half",
+                "a sum is zero only where both are: they never cancel.",
+            ): 1 / 2,
+            Hint(
+                "skipped product",
+                "that would be a product: a sum is zero only where both are.",
+            ): 3 / 4,
         },
-        "no number here is negative: when is the sum of two zero?",
+        Hint(
+            "skipped",
+            "no number here is negative: when is the sum of two zero?",
+        ),
         what,
     )
     return "ReLU twice changes nothing; the others need zeros that meet."
@@ -224,8 +316,11 @@ def halves(stripes, together, switching, alike):
             "`switching`",
             "8 different sets of active units",
             str(sets),
-            "two images have the same units on; move the "
-            "pattern on from each image to the next.",
+            Hint(
+                "sets",
+                "two images have the same units on: shift the pattern from "
+                "each image to the next.",
+            ),
         )
     off = _zeros(alike, "alike", unit=(0.5,), image=(0.5,))
     needed = [int((~part).any(axis=0).sum()) for part in (off[:4], off[4:])]
@@ -234,28 +329,33 @@ def halves(stripes, together, switching, alike):
             "`alike`",
             "4 units for the images 1 to 4, and 4 for the others",
             f"{needed[0]} and {needed[1]}",
-            "a unit counts if some image of the batch has it on; which images "
-            "must have the same units on?",
+            Hint(
+                "batches",
+                "a unit counts if any image of the batch has it on: which "
+                "images must have the same units on?",
+            ),
         )
     return "half zeros in all four, and four different layers."
 
 
 def _zeros(answer, name, **shares):
     """Return where the answer is 0; raise unless its shares are right."""
-    a = array(answer, name, "an array", (8, 8))
+    a = array(answer, name, "an array", (8, 8), truth=True)
     if not (a >= 0).all():
         raise wrong(
             f"`{name}`",
             "numbers of 0 or more",
             shown(a.min()),
-            "these are outputs of ReLU, not pre-activations.",
+            Hint(
+                "negative", "these are outputs of ReLU, not pre-activations."
+            ),
         )
     if (a == 0).mean() != 0.5:
         raise wrong(
             f"the share of zeros of `{name}`",
             "0.5",
             shown((a == 0).mean()),
-            "32 of the 64 numbers are 0.",
+            Hint("half", "32 of the 64 numbers should be 0."),
         )
     off, axes = a == 0, {"unit": 0, "image": 1}
     for of, wanted in shares.items():
@@ -269,10 +369,11 @@ def _zeros(answer, name, **shares):
                 f"the share of zeros of each {of} in `{name}`",
                 " or ".join(map(shown, wanted)),
                 shown(got),
-                "columns are units and rows are images."
+                Hint("turned", "columns are units and rows are images.")
                 if turned
-                else f"count the zeros in each "
-                f"{'column' if of == 'unit' else 'row'}.",
+                else Hint("column", "count the zeros in each column.")
+                if of == "unit"
+                else Hint("row", "count the zeros in each row."),
             )
     return off
 
@@ -302,19 +403,27 @@ def zeros_of(answer):
         _share,
         [given],
         {
-            "that is the share of outputs that are on.": lambda *t: (
-                1 - _share(*t)
-            ),
-            "z = 0 gives a zero, too.": lambda x, w, b: (
+            Hint(
+                "on", "that is the share of outputs that are on."
+            ): lambda *t: 1 - _share(*t),
+            Hint("at 0", "z = 0 gives a zero too."): lambda x, w, b: (
                 x @ w + b[:, None] < 0
             ).mean(axis=(1, 2)),
-            "each network has its own biases, the same for all of its images: "
-            "biases[:, None].": lambda x, w, b: (x @ w + b <= 0).mean(
-                axis=(1, 2)
-            ),
+            Hint(
+                "biases",
+                "each network has its own biases, the same for all of its "
+                "images: biases[:, None].",
+            ): lambda x, w, b: (x @ w + b <= 0).mean(axis=(1, 2)),
         },
-        "print z for one network and one image.",
+        Hint("share", "print z for one network and one image."),
         "a share for each network",
+        lambda rng: [
+            (
+                rng.exponential(size=(5, 5, 4)),
+                rng.normal(size=(5, 4, 9)),
+                rng.normal(size=(5, 9)),
+            )
+        ],
     )
     return "one share for each network."
 
@@ -346,16 +455,26 @@ def operate(answer, trained):
         )
         hint = hint_for(
             {
-                "the rows `biases` and `weights` are exchanged.": truth[
-                    [0, 2, 1, 3]
-                ],
-                "before and after are exchanged.": truth[::-1],
-                "all four rows get the outputs of the *trained* first layer.": before,
-                "the trained first layer goes with `neither`, too: else two "
-                "things change at once.": np.stack([before[0], *truth[1:]]),
+                Hint(
+                    "exchanged", "the rows `biases` and `weights` are swapped."
+                ): truth[[0, 2, 1, 3]],
+                Hint("reversed", "before and after are swapped."): truth[::-1],
+                Hint(
+                    "old inputs",
+                    "all four rows get the outputs of the *trained* first "
+                    "layer.",
+                ): before,
+                Hint(
+                    "neither",
+                    "the trained first layer goes with `neither` too: "
+                    "otherwise two things change at once.",
+                ): np.stack([before[0], *truth[1:]]),
             },
-            "which weights and which biases does this row name, and does "
-            "`rate` choose them?",
+            Hint(
+                "operate",
+                "which weights and which biases does this row name, and "
+                "does `rate` choose them?",
+            ),
             lambda way, got=got: close(got, way),
         )
         rows = "neither", "biases", "weights", "both"

@@ -1,9 +1,18 @@
 """Checkers for the exercises of chapter 4, vanishing gradients."""
 
+import functools
+
 import numpy as np
 
-from utils.checks.answers import agrees, array, close, equals, hint_for, number
-from utils.checks.feedback import attempted, checker, shown, wrong
+from utils.checks.answers import (
+    agrees,
+    close,
+    equals,
+    hint_for,
+    number,
+    readable,
+)
+from utils.checks.feedback import Hint, attempted, checker, need, shown
 
 
 @checker
@@ -24,13 +33,26 @@ def leaky(
         "mean_square_slope",
         0.52,
         {
-            "that is the mean slope; square first, then take the mean.": 0.6,
-            "that squares the mean slope; square first, then take the mean.": 0.36,
-            "that is ReLU's; here the slope left of 0 is not 0.": 0.5,
-            "half of the slopes are 1 and half are 0.2: take the mean.": 1.04,
-            "that is the root of the mean square.": 0.52**0.5,
+            Hint(
+                "slope mean",
+                "that is the mean slope: square first, then average.",
+            ): 0.6,
+            Hint(
+                "slope squared mean",
+                "that squares the mean slope: square first, then average.",
+            ): 0.36,
+            Hint(
+                "slope relu",
+                "that is ReLU's: here the slope left of 0 is not 0.",
+            ): 0.5,
+            Hint(
+                "slope sum",
+                "half of the slopes are 1 and half are 0.2: take the mean.",
+            ): 1.04,
+            Hint("slope root", "that is the root of the mean square."): 0.52
+            ** 0.5,
         },
-        "which slopes are there, and how often does each occur?",
+        Hint("slope", "what slopes are there, and how often does each occur?"),
         "a mean square such as 0.25",
         rtol=0.003,
     )
@@ -39,11 +61,20 @@ def leaky(
         "scale",
         1 / 0.52,
         {
-            "that is He's, for ReLU, whose mean square slope is 1/2.": 2,
-            "chi = c E f'^2 is to be 1: solve for c.": 0.52,
-            "that keeps the mean slope; chi has the mean square.": 1 / 0.6,
+            Hint(
+                "scale he",
+                "that is He's, for ReLU, whose mean square slope is 1/2.",
+            ): 2,
+            Hint(
+                "scale inverse", "chi = c E f'^2 should be 1: solve for c."
+            ): 0.52,
+            Hint(
+                "scale mean",
+                "that preserves the mean slope, but chi contains the mean "
+                "square.",
+            ): 1 / 0.6,
         },
-        "which c makes chi = c E f'^2 equal to 1?",
+        Hint("scale", "which c makes chi = c E f'^2 equal to 1?"),
         "a scale such as 1.25",
         rtol=0.003,
     )
@@ -52,27 +83,43 @@ def leaky(
         "he_factor",
         1.04**14.5,
         {
-            "that is the factor on the squared norm.": 1.04**29,
-            "30 layers have 29 steps between them.": 1.04**15,
-            "that is a single step.": 1.04**0.5,
-            "chi is above 1 here: which way does the norm go?": 1.04**-14.5,
-            "He's scale gives chi = 1 for ReLU, not here.": 1,
+            Hint("he squared", "that is the factor on the squared norm."): 1.04
+            ** 29,
+            Hint("he 30", "30 layers have 29 steps between them."): 1.04**15,
+            Hint("he one step", "that is a single step."): 1.04**0.5,
+            Hint(
+                "he inverse",
+                "chi is above 1 here: which way does the norm go?",
+            ): 1.04**-14.5,
+            Hint(
+                "he 1", "He's scale gives chi = 1 for ReLU, but not here."
+            ): 1,
         },
-        "chi is c E f'^2; the norm changes by its root in each of 29 steps.",
+        Hint(
+            "he",
+            "chi is c E f'^2: in each of 29 steps the norm changes by "
+            "its root.",
+        ),
         "a factor such as 1.25",
         rtol=0.004,
     )
     pair = "two numbers such as [0.5, 2]"
     equals(
-        np.sort(array(two_slopes, "two_slopes", pair, (2,))),
+        two_slopes,
         "two_slopes",
         [-1, 1],
         {
-            "that is one slope twice; a square has two roots.": [1, 1],
-            "at a = 0 it is ReLU, which needs c = 2.": [0, 1],
+            Hint(
+                "two once", "that is one slope twice: a square has two roots."
+            ): [1, 1],
+            Hint("two relu", "at a = 0 it is ReLU, which needs c = 2."): [
+                0,
+                1,
+            ],
         },
-        "for which a is (1 + a^2) / 2 equal to 1?",
+        Hint("two", "for which a is (1 + a^2) / 2 equal to 1?"),
         pair,
+        unordered=True,
     )
     what = "a cosine such as 0.75"
     equals(
@@ -80,13 +127,23 @@ def leaky(
         "cosine",
         0.64 / 1.04 / np.pi,
         {
-            "that is ReLU's, at a = 0.": 1 / np.pi,
-            "divide by 1 + a^2, so that an input has the cosine 1 with itself.": 0.64
-            / np.pi,
-            "a right angle has the cosine 0, so only the part with J is left.": 1,
-            "1 - a counts squared.": 0.8 / 1.04 / np.pi,
+            Hint("cosine relu", "that is ReLU's, at a = 0."): 1 / np.pi,
+            Hint(
+                "cosine norm",
+                "divide by 1 + a^2, so that an input has a cosine of 1 "
+                "with itself.",
+            ): 0.64 / np.pi,
+            Hint(
+                "cosine J",
+                "a right angle has a cosine of 0, so only the part with J "
+                "is left.",
+            ): 1,
+            Hint("cosine square", "1 - a counts squared."): 0.8 / 1.04 / np.pi,
         },
-        "put 0 for the cosine and 0.2 for a into the chapter's map.",
+        Hint(
+            "cosine",
+            "put 0 for the cosine and 0.2 for a in the chapter's map.",
+        ),
         what,
         rtol=0.03,
     )
@@ -95,12 +152,18 @@ def leaky(
         "cosine_other",
         2 / np.pi,
         {
-            "that is the linear network, which changes no angle; take your "
-            "other slope.": 0,
-            "that is ReLU's, at a = 0.": 1 / np.pi,
-            "divide by 1 + a^2, which is 2.": 4 / np.pi,
+            Hint(
+                "other linear",
+                "that is the linear network, which changes no angle: take "
+                "your other slope.",
+            ): 0,
+            Hint("other relu", "that is ReLU's, at a = 0."): 1 / np.pi,
+            Hint("other norm", "divide by 1 + a^2, which is 2."): 4 / np.pi,
         },
-        "put 0 for the cosine and your slope for a into the chapter's map.",
+        Hint(
+            "other",
+            "put 0 for the cosine and your slope for a in the chapter's map.",
+        ),
         what,
         rtol=0.01,
     )
@@ -113,17 +176,23 @@ def leaky(
 @checker
 def double(earlier, itself, later):
     """Exercise 2: predict what one doubled layer does to the others."""
-    attempted(earlier=earlier, itself=itself, later=later)
     what = "a factor such as 0.5"
+    readable(what, earlier=earlier, itself=itself, later=later)
     equals(
         earlier,
         "earlier",
         2,
         {
-            "on its way back the gradient passes through the doubled matrix.": 1,
-            "one factor of layer 15 is in the chain; its square is not.": 4,
+            Hint(
+                "earlier 1",
+                "on its way back the gradient passes through the doubled "
+                "matrix.",
+            ): 1,
+            Hint(
+                "earlier 4", "the chain contains layer 15 once, not squared."
+            ): 4,
         },
-        "write dy/dW for one of these layers as a product.",
+        Hint("earlier", "write dy/dW for one of these layers as a product."),
         what,
     )
     equals(
@@ -131,10 +200,17 @@ def double(earlier, itself, later):
         "itself",
         1,
         {
-            "dy/dW of this layer contains all matrices but its own.": 2,
-            "the weights are larger; their gradient is made by the others.": 0.5,
+            Hint(
+                "itself 2",
+                "dy/dW of this layer contains every matrix except its own.",
+            ): 2,
+            Hint(
+                "itself half",
+                "the weights are larger, but their gradient comes from the "
+                "other layers.",
+            ): 0.5,
         },
-        "which factors of this layer's gradient have changed?",
+        Hint("itself", "which factors of this layer's gradient have changed?"),
         what,
     )
     equals(
@@ -142,11 +218,19 @@ def double(earlier, itself, later):
         "later",
         2,
         {
-            "delta is the same here, but the gradient of the weights is delta "
-            "times the incoming activations.": 1,
-            "ReLU passes the factor 2 on as it is, once.": 4,
+            Hint(
+                "later 1",
+                "delta is the same here, but the gradient of the weights "
+                "is delta times the incoming activations.",
+            ): 1,
+            Hint(
+                "later 4", "ReLU passes the factor of 2 on as it is, once."
+            ): 4,
         },
-        "the gradient of the weights is delta times what comes in.",
+        Hint(
+            "later",
+            "the gradient of the weights is delta times what comes in.",
+        ),
         what,
     )
     return "every layer feels it but the one that was doubled."
@@ -185,30 +269,53 @@ def bump_chi(answer):
         _chi,
         [(5.0,), (1.0,), (20.0,)],
         {
-            "that is chi at q = 1; go through the layers first, until q rests.": lambda c: (
-                _chi(c, layers=0)
-            ),
-            "that is the factor on the norm; chi is the one on its square.": lambda c: (
-                _chi(c) ** 0.5
-            ),
-            "the factor c is missing on the way back.": lambda c: _chi(c) / c,
-            "the factor c is missing on the way forward.": lambda c: _chi(
-                c, lambda q: _mean(_bump, q) / c
-            ),
-            "square the slopes before you take their mean: positive and "
-            "negative ones cancel.": lambda c: _chi(c, power=1),
-            "the forward map takes the mean square of the activations, not "
-            "their mean.": lambda c: _chi(c, lambda q: _mean(_bump, q, 1)),
-            "square the activations before you take their mean.": lambda c: (
-                _chi(c, lambda q: _mean(_bump, q, 1) ** 2)
-            ),
-            "the forward map takes the mean square of the activations; their "
-            "mean is not subtracted.": lambda c: _chi(
+            Hint(
+                "chi at 1",
+                "that is chi at q = 1: go through the layers first, until "
+                "q settles.",
+            ): lambda c: _chi(c, layers=0),
+            Hint(
+                "chi root",
+                "that is the factor on the norm, but chi is the one on its "
+                "square.",
+            ): lambda c: _chi(c) ** 0.5,
+            Hint(
+                "chi no c back", "the factor c is missing on the way back."
+            ): lambda c: _chi(c) / c,
+            Hint(
+                "chi no c", "the factor c is missing on the way forward."
+            ): lambda c: _chi(c, lambda q: _mean(_bump, q) / c),
+            Hint(
+                "chi not squared",
+                "square the slopes before you average them: positive and "
+                "negative ones cancel.",
+            ): lambda c: _chi(c, power=1),
+            Hint(
+                "chi mean",
+                "the forward map takes the mean square of the activations, "
+                "not their mean.",
+            ): lambda c: _chi(c, lambda q: _mean(_bump, q, 1)),
+            Hint(
+                "chi squared mean",
+                "square the activations before you average them.",
+            ): lambda c: _chi(c, lambda q: _mean(_bump, q, 1) ** 2),
+            Hint(
+                "chi variance",
+                "the forward map takes the mean square of the activations: "
+                "do not subtract their mean.",
+            ): lambda c: _chi(
                 c, lambda q: _mean(lambda z: _bump(z) - _mean(_bump, q, 1), q)
             ),
         },
-        "q = c E f(sqrt(q) Z)^2, a hundred times, then c E f'(sqrt(q) Z)^2.",
+        Hint(
+            "chi",
+            "q = c E f(sqrt(q) Z)^2, a hundred times, then c E "
+            "f'(sqrt(q) Z)^2.",
+        ),
         "a factor",
+        lambda rng: [(float(c),) for c in rng.uniform(0.8, 30, 4)],
+        # Whoever integrates in another way has other last digits.
+        functools.partial(close, rtol=1e-5),
     )
     return "bump_chi agrees at small and at large scales."
 
@@ -232,36 +339,36 @@ def _first_over_last(c, width=64, layers=30, draws=10):
 def bump_scale(answer):
     """Exercise 3: a scale that keeps 30 layers alive; it is tried."""
     c = number(answer, "bump_scale", "a weight scale such as 3.5")
-    _need(
+    need(
         0 < c < 1000,
         "`bump_scale`",
         "a positive number below 1000",
         shown(c),
-        "c is n times a variance.",
+        Hint("positive", "c is n times a variance."),
     )
     ratio = _first_over_last(c)
-    _need(
+    need(
         0.1 < ratio < 10,
         "the gradient's norm in layer 1",
         "between 0.1 and 10 times that in layer 30",
         f"{ratio:.0e} times",
         hint_for(
             {
-                "c = 1 suits slopes of 1; the bump's are all below 0.61.": 1,
-                "c = 2 is He's, for ReLU.": 2,
-                "that is the root of the scale, or q.": 1 + 2**0.5,
+                Hint(
+                    "one",
+                    "c = 1 suits slopes of 1: the bump's are all below 0.61.",
+                ): 1,
+                Hint("he", "c = 2 is He's, for ReLU."): 2,
+                Hint("root", "that is the root of the scale, or q."): 1
+                + 2**0.5,
             },
-            f"the gradient {'vanishes' if ratio < 1 else 'explodes'}: chi "
-            f"is {'below' if ratio < 1 else 'above'} 1.",
+            Hint("vanishes", "the gradient vanishes: chi is below 1.")
+            if ratio < 1
+            else Hint("explodes", "the gradient explodes: chi is above 1."),
             lambda other: close(c, other, rtol=0.01),
         ),
     )
     return "layer 1 gets as much gradient as layer 30, up to a factor of ten."
-
-
-def _need(holds, *told):
-    if not holds:
-        raise wrong(*told)
 
 
 @checker
@@ -274,13 +381,19 @@ def square(q_fixed, chi_fixed, chi_double):
         "q_fixed",
         1 / 3,
         {
-            "half of the pre-activations are negative and give 0.": 1 / 6,
-            "E z^4 is 3 q^2, not q^2: squares of a normal number vary.": 1,
-            "that is the place at c = 1.": 2 / 3,
-            "0 is the other fixed point.": 0,
-            "one digit more, or a fraction.": 0.33,
+            Hint(
+                "q no half",
+                "half of the pre-activations are negative and give 0.",
+            ): 1 / 6,
+            Hint(
+                "q fourth",
+                "E z^4 is 3 q^2, not q^2: squares of a normal number vary.",
+            ): 1,
+            Hint("q at 1", "that is where it lies at c = 1."): 2 / 3,
+            Hint("q zero", "0 is the other fixed point."): 0,
+            Hint("q rounded", "give one more digit, or a fraction."): 0.33,
         },
-        "solve q = c E f^2, where E f^2 is half of E z^4.",
+        Hint("q", "solve q = c E f^2, where E f^2 is half of E z^4."),
         "a mean square such as 0.75",
         rtol=0.002,
     )
@@ -289,14 +402,25 @@ def square(q_fixed, chi_fixed, chi_double):
         "chi_fixed",
         4 / 3,
         {
-            "half of the slopes are 0.": 8 / 3,
-            "the slope of z^2 is 2 z, and its square has a 4.": 1 / 3,
-            "either c is missing, or the square of the 2 in the slope 2 z.": 2
-            / 3,
-            "that is the factor on the norm.": (4 / 3) ** 0.5,
-            "that would hold if f passed a factor on as it is, as ReLU does.": 1,
+            Hint("chi no half", "half of the slopes are 0."): 8 / 3,
+            Hint(
+                "chi no 4",
+                "the slope of z^2 is 2 z, and its square contains a 4.",
+            ): 1 / 3,
+            Hint(
+                "chi no c",
+                "either c is missing, or the square of the 2 in the slope "
+                "2 z.",
+            ): 2 / 3,
+            Hint("chi root", "that is the factor on the norm."): (4 / 3)
+            ** 0.5,
+            Hint(
+                "chi 1",
+                "that would hold if f passed a factor on unchanged, as "
+                "ReLU does.",
+            ): 1,
         },
-        "chi = c E f'^2, with f' = 2 z where z > 0, at q_fixed.",
+        Hint("chi", "chi = c E f'^2, with f' = 2 z where z > 0, at q_fixed."),
         factor,
         rtol=0.005,
     )
@@ -305,11 +429,15 @@ def square(q_fixed, chi_fixed, chi_double):
         "chi_double",
         4 / 3,
         {
-            "c doubles, but the fixed point moves as well.": 8 / 3,
-            "the fixed point moves to half of q, but c doubles as well.": 2
-            / 3,
+            Hint(
+                "double c", "c doubles, but the fixed point moves as well."
+            ): 8 / 3,
+            Hint(
+                "double q",
+                "the fixed point moves to half of q, but c doubles as well.",
+            ): 2 / 3,
         },
-        "where is the fixed point at c = 4?",
+        Hint("double", "where is the fixed point at c = 4?"),
         factor,
         rtol=0.005,
     )
@@ -323,93 +451,125 @@ def overturned(relu, rival, control):
     _comparable("rival", rival, relu)
     _comparable("control", control, relu)
     name, rates = rival.activation_name, rival.learning_rates
-    _need(
+    need(
         name in ("elu", "ELU(alpha=1.0)"),
         "the function of `rival`",
         "'elu'",
         repr(name),
-        "the claim is about ELU: change its scale, not the function.",
+        Hint(
+            "rival function",
+            "the claim is about ELU: change its scale, not the function.",
+        ),
     )
-    (final, _, column), (other, _, _) = rival.best(), relu.best()
-    _need(
-        0 < column < len(rates) - 1,
+    (final, best, _), (other, _, _) = rival.best(), relu.best()
+    need(
+        min(rates) < best < max(rates),
         "the best rate of `rival`",
         "one inside its grid",
-        f"{shown(rates[column])}, the {'largest' if column else 'smallest'}",
-        "a better rate may lie beyond: extend the grid there.",
+        f"{shown(best)}, the {'largest' if best > min(rates) else 'smallest'}",
+        Hint(
+            "rival edge",
+            "a better rate may lie beyond: extend the grid there.",
+        ),
     )
     gap = (final - other).mean()
     error = (final - other).std(ddof=1) / len(final) ** 0.5
-    _need(
+    need(
         gap > 2 * error,
         "the accuracy of `rival` minus that of `relu`",
         "above 0 by more than two standard errors",
         f"{gap:.0f} ± {error:.0f} points",
-        "that is the scale ELU lost with; which one brings its chi to 1?"
-        if close(_scale(rival), 1 / 3, rtol=0.15)
-        else "inside the noise of the seeds: nothing to claim yet."
+        Hint(
+            "rival third",
+            "that is the scale at which ELU lost: which one brings its "
+            "chi to 1?",
+        )
+        if close(_scales(rival), 1 / 3, rtol=0.15)
+        else Hint(
+            "rival noise",
+            "that is within the noise of the seeds: nothing to claim yet.",
+        )
         if abs(gap) <= 2 * error
-        else "which scale brings ELU's chi to 1, and which rates suit it?",
+        else Hint(
+            "rival scale",
+            "which scale brings ELU's chi to 1, and which rates suit it?",
+        ),
     )
     name, rates = control.activation_name, control.learning_rates
-    _need(
+    need(
         name in ("relu", "ReLU()"),
         "the function of `control`",
         "'relu'",
         repr(name),
-        "the control changes the scale alone: ReLU must stay.",
+        Hint(
+            "control function",
+            "the control changes the scale alone: ReLU must stay.",
+        ),
     )
-    _need(
-        close(_scale(control), 1 / 3, rtol=0.15),
-        "the weight scale of `control`",
+    need(
+        close(_scales(control), 1 / 3, rtol=0.15),
+        "the weight scales of `control`, layer by layer",
         "the one ELU had, 1/3",
-        f"{_scale(control):.1g}",
-        "ReLU is to start where ELU had to.",
+        shown(_scales(control).round(2)),
+        Hint("control scale", "ReLU is to start where ELU had to."),
     )
-    _need(
+    need(
         max(rates) >= 10 * min(rates),
         "the rates of `control`",
         "the largest at least ten times the smallest",
         shown(rates),
-        "what fails at one rate, or at three alike, has not failed.",
+        Hint(
+            "control rates",
+            "failing at one rate, or at three much alike, is not failing.",
+        ),
     )
     return "the rival wins where its scale fits, and ReLU fails without one."
 
 
 def _comparable(name, result, relu):
     """Raise NotYet unless `result` is from a training like that of relu."""
-    _need(
+    need(
         type(result).__name__ == "TrainingResult",
         f"`{name}`",
         "what train(...) returns",
         shown(result),
-        "such as train('elu', 1 / 2, [0.1, 0.3, 1]).",
+        Hint("a run", "an example is train('elu', 1 / 2, [0.1, 0.3, 1])."),
     )
 
     def setting(r):
         widths = [weight.shape[-1] for weight in r.weights]
         return (
             f"widths {shown(widths)}, seeds {shown(r.seeds)}, "
-            f"{len(r.train_loss)} epochs"
+            f"{len(r.train_loss)} epochs of {r.optimizer}"
         )
 
-    _need(
+    need(
         setting(result) == setting(relu),
         f"the training of `{name}`",
         setting(relu),
         setting(result),
-        "as in `relu`: a comparison changes one thing.",
+        Hint(
+            "setting", "keep what `relu` has: a comparison changes one thing."
+        ),
     )
     rates = result.learning_rates
-    _need(
+    need(
         len(rates) > 2,
         f"the rates of `{name}`",
         "three or more",
         shown(rates),
-        "each contender needs a rate of its own, chosen from several.",
+        Hint(
+            "three rates",
+            "each contender needs a rate of its own, chosen from several.",
+        ),
     )
 
 
-def _scale(result):
-    weight = result.initial.weights[1]
-    return float(weight.var()) * weight.shape[-2]
+def _scales(result):
+    """Return the weight scale of each hidden layer but the first."""
+    return np.array(
+        [
+            float(weight.var()) * weight.shape[-2]
+            for weight in result.initial.weights[1:-1]
+        ]
+    )

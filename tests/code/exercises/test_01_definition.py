@@ -1,17 +1,12 @@
-"""Wrong answers to the exercises of chapter 1, and what each is told."""
+"""Answers to the exercises of chapter 1: wrong ones, and unusual right ones."""
 
 import numpy as np
+import torch
 
+from tests.code.exercises import in_other_forms
 from utils import activations as act
 from utils.checks import definition as check
 
-LAYER = (
-    "{} of layer_backward(X, W, H, grad_H)\n  with X = [[1, 2, -1], "
-    "[0, -1, 3]], W = [[1, 0, 1], [-1, 1, 0]], H = [[0.5, 1.5], [3.5, 0]], "
-    "grad_H = [[2, -1], [3, 5]]"
-)
-PAIR = "two numbers such as [1, -1]"
-FACTOR = "a factor such as 2"
 SKEWED = np.array([-(19**0.5)] + 19 * [19**-0.5])
 
 
@@ -37,337 +32,185 @@ def slope(at_zero, at_nan):
     )
 
 
-# checker, answers, where it goes wrong, what is expected, what came, hint
+def typed_back(X, W, H, grad_H):
+    """Return what messages show of the only input that they show."""
+    shown = [[3, -1, 2], [3, 0, 3]], [[2, 1, 7], [-1, -2, 1]], [5, -1]
+    return shown if X.shape == (2, 3) else (X * 0, W * 0, W[:, 0] * 0)
+
+
+def typed_back_or_nothing(X, W, H, grad_H):
+    return typed_back(X, W, H, grad_H) if X.shape == (2, 3) else None
+
+
+def relu_of_what_is_shown(x):
+    """Round, which the numbers in the messages do not notice."""
+    return np.where(
+        abs(x) < 1e3, np.round(np.maximum(x, 0), 1), np.maximum(x, 0)
+    )
+
+
+def relu_by_mask(x):
+    y = x.copy()
+    y[y < 0] = 0
+    return y
+
+
+def backward_by_loops(X, W, H, grad_H):
+    grad_X, grad_W = np.zeros_like(X), np.zeros_like(W)
+    grad_b = np.zeros(len(W))
+    for n in range(len(X)):
+        for j in range(len(W)):
+            if H[n, j] > 0:
+                grad_X[n] += grad_H[n, j] * W[j]
+                grad_W[j] += grad_H[n, j] * X[n]
+                grad_b[j] += grad_H[n, j]
+    return [grad_X, grad_W, grad_b]
+
+
+def backward_by_torch(X, W, H, grad_H):
+    X, W, H, grad_H = map(torch.tensor, (X, W, H, grad_H))
+    grad_Z = torch.where(H > 0, grad_H, 0.0)
+    return grad_Z @ W, grad_Z.T @ X, grad_Z.sum(dim=0)
+
+
+# checker, answers, the key of the hint
 WRONG = [
-    (
-        check.neuron,
-        ([12, 4], 4, [12, 4], [0, 0]),
-        "`grad_w_first`",
-        PAIR,
-        "[12, 4]",
-        "that is the gradient with respect to x; dz/dw is x.",
-    ),
-    (
-        check.neuron,
-        ([2, 4], 2, [6, 2], [0, 0]),
-        "`grad_w_first`",
-        PAIR,
-        "[2, 4]",
-        "the derivative of (h - 1)^2 has a factor 2.",
-    ),
-    (
-        check.neuron,
-        ([8, 16], 8, [24, 8], [0, 0]),
-        "`grad_w_first`",
-        PAIR,
-        "[8, 16]",
-        "the bias is missing in z.",
-    ),
-    (
-        check.neuron,
-        ([-4, -8], -4, [-12, -4], [0, 0]),
-        "`grad_w_first`",
-        PAIR,
-        "[-4, -8]",
-        "the sign: h is above 1, so the loss rises with h.",
-    ),
-    (
-        check.neuron,
-        ([4, 8], -8, [12, 4], [0, 0]),
-        "`grad_b_first`",
-        "a number such as -1.5",
-        "-8",
-        "that has the bias as a factor; dz/db is 1, whatever b is.",
-    ),
-    (
-        check.neuron,
-        ([4, 8], 4, [4, 8], [0, 0]),
-        "`grad_x_first`",
-        PAIR,
-        "[4, 8]",
-        "that is the gradient with respect to w; dz/dx is w.",
-    ),
-    (
-        check.neuron,
-        ([4, 8], 4, [12, 4], [2, -4]),
-        "`grad_w_second`",
-        PAIR,
-        "[2, -4]",
-        "z is negative here: which slope does ReLU have there?",
-    ),
-    (
-        check.neuron,
-        ([4, 8], 4, [12, 4], [8, -16]),
-        "`grad_w_second`",
-        PAIR,
-        "[8, -16]",
-        "that goes on with z = -3 itself; h is ReLU(z).",
-    ),
-    (
-        check.relu,
-        (np.abs,),
-        "relu([5, -3, 0.5])",
-        "[5, 0, 0.5]",
-        "[5, 3, 0.5]",
-        "that is |x|: negative numbers become 0, not positive.",
-    ),
-    (
-        check.relu,
-        (lambda x: x * (x > 0),),
-        "relu([inf, -inf])",
-        "[inf, 0]",
-        "[inf, nan]",
-        "-inf * 0 is nan: a product cannot cut off infinity.",
-    ),
-    (
-        check.relu,
-        (lambda x: (x + abs(x)) / 2,),
-        "relu([inf, -inf])",
-        "[inf, 0]",
-        "[inf, nan]",
-        "-inf + inf is nan: a sum cannot cut off infinity.",
-    ),
-    (
-        check.relu,
-        (lambda x: np.where(x > 0, x, 0),),
-        "relu([nan, -1])",
-        "[nan, 0]",
-        "[0, 0]",
-        "nan became 0; it is not above 0, but not below it either.",
-    ),
-    (
-        check.relu,
-        (np.vectorize(lambda x: max(0.0, x)),),
-        "relu([nan, -1])",
-        "[nan, 0]",
-        "[0, 0]",
-        "nan became 0; it is not above 0, but not below it either.",
-    ),
+    (check.neuron, ([12, 4], 4, [12, 4], [0, 0]), "w is x"),
+    (check.neuron, ([2, 4], 2, [6, 2], [0, 0]), "w factor 2"),
+    (check.neuron, ([8, 16], 8, [24, 8], [0, 0]), "w no bias"),
+    (check.neuron, ([-4, -8], -4, [-12, -4], [0, 0]), "w sign"),
+    (check.neuron, ([4, 8], -8, [12, 4], [0, 0]), "b times bias"),
+    (check.neuron, ([4, 8], 4, [4, 8], [0, 0]), "x is w"),
+    (check.neuron, ([4, 8], 4, [12, 4], [2, -4]), "second slope"),
+    (check.neuron, ([4, 8], 4, [12, 4], [8, -16]), "second h"),
+    (check.neuron, ([12, 24], 12, [36, 12], [0, 0]), "w times h"),
+    (check.neuron, ([4, 8], 4, [3, 1], [0, 0]), "x no outer"),
+    (check.neuron, ([4, 8], 4, [12, 4], [float("nan"), 0]), "nan"),
+    (check.neuron, ([4, 8], 4, [12, 4], [-2, -4]), "second"),
+    (check.relu, (np.abs,), "abs"),
+    (check.relu, (lambda x: (x + np.sqrt(x * x)) / 2,), "nan"),
+    (check.relu, (act.relu,), "the book's"),
+    (check.relu, (lambda x: act.leaky_relu(x, 0.0),), "the book's"),
+    (check.relu, (lambda x: np.maximum(x, 0).astype(np.float32),), "float32"),
+    (check.relu, (lambda x: np.minimum(x, 0),), "smaller"),
+    (check.relu, (lambda x: np.logaddexp(0, 50 * x) / 50,), "relu"),
+    (check.relu, (relu_of_what_is_shown,), "other numbers"),
+    (check.relu, (lambda x: x * (x > 0),), "product"),
+    (check.relu, (lambda x: (x + abs(x)) / 2,), "sum"),
+    (check.relu, (lambda x: np.where(x > 0, x, 0),), "nan"),
+    (check.relu, (np.vectorize(lambda x: max(0.0, x)),), "nan"),
     (
         check.relu,
         (lambda x: max(0, x),),
-        "relu([5, -3, 0.5])",
-        "an array like x",
-        "the error ValueError: The truth value of an array "
-        "with more than one element is ambiguous. Use a.any() or a.all()",
-        "call it yourself with this input.",
+        "error",
     ),
+    (check.relu_derivative, (act.relu,), "relu itself"),
+    (check.relu_derivative, (np.sign,), "sign"),
+    (check.relu_derivative, (slope(1, np.nan),), "one at 0"),
+    (check.relu_derivative, (slope(0.5, np.nan),), "half at 0"),
+    (check.relu_derivative, (lambda x: x > 0,), "nan"),
+    (check.relu_derivative, (lambda x: act.relu(x) / x,), "ratio"),
+    (check.relu_derivative, (act.relu.derivative,), "the book's"),
     (
         check.relu_derivative,
-        (act.relu,),
-        "relu_derivative([5, -3, 0.5])",
-        "[1, 0, 1]",
-        "[5, 0, 0.5]",
-        "that is ReLU itself; a slope is 0 or 1.",
+        (lambda x: act.leaky_relu.derivative(x, 0),),
+        "the book's",
     ),
+    (check.relu_derivative, (lambda x: 1.0,), "shape"),
     (
         check.relu_derivative,
-        (np.sign,),
-        "relu_derivative([5, -3, 0.5])",
-        "[1, 0, 1]",
-        "[1, -1, 1]",
-        "a slope of -1 would belong to |x|.",
+        (lambda x: (np.maximum(x + 1e-6, 0) - np.maximum(x, 0)) / 1e-6,),
+        "one at 0",
     ),
-    (
-        check.relu_derivative,
-        (slope(1, np.nan),),
-        "relu_derivative([0, -0])",
-        "[0, 0]",
-        "[1, 1]",
-        "right at 0 by another convention; PyTorch takes 0 there.",
-    ),
-    (
-        check.relu_derivative,
-        (slope(0.5, np.nan),),
-        "relu_derivative([0, -0])",
-        "[0, 0]",
-        "[0.5, 0.5]",
-        "1/2 is in the sub-gradient interval, but PyTorch takes 0.",
-    ),
-    (
-        check.relu_derivative,
-        (lambda x: x > 0,),
-        "relu_derivative([nan, -1])",
-        "[nan, 0]",
-        "[0, 0]",
-        "every comparison with nan is False: nan became a number.",
-    ),
-    (
-        check.relu_derivative,
-        (lambda x: act.relu(x) / x,),
-        "relu_derivative([0, -0])",
-        "[0, 0]",
-        "[nan, nan]",
-        "ReLU(x) / x is 0 / 0 at 0, and inf / inf at infinity: both are nan.",
-    ),
-    (
-        check.rescale,
-        (4, 0.25),
-        "`output_factor`",
-        FACTOR,
-        "4",
-        "that is W's factor alone; v was divided by 4.",
-    ),
-    (
-        check.rescale,
-        (0.25, 0.25),
-        "`output_factor`",
-        FACTOR,
-        "0.25",
-        "that is v's factor alone; W and b were multiplied by 4.",
-    ),
-    (
-        check.rescale,
-        (1, 1),
-        "`gradient_factor`",
-        FACTOR,
-        "1",
-        "the function is the same, but its gradient with respect to W also "
-        "contains v.",
-    ),
-    (
-        check.rescale,
-        (1, 4),
-        "`gradient_factor`",
-        FACTOR,
-        "4",
-        "W is larger, but dy/dW contains v and x, not W.",
-    ),
-    (
-        check.layer_backward,
-        (backward(lambda X, W, H, g: 1),),
-        LAYER.format("grad_X"),
-        "[[3, -1, 2], [3, 0, 3]]",
-        "[[3, -1, 2], [-2, 5, 3]]",
-        "nothing is masked: a silent unit passes nothing on, and its H is 0.",
-    ),
-    (
-        check.layer_backward,
-        (backward(lambda X, W, H, g: H >= 0),),
-        LAYER.format("grad_X"),
-        "[[3, -1, 2], [3, 0, 3]]",
-        "[[3, -1, 2], [-2, 5, 3]]",
-        "nothing is masked: a silent unit passes nothing on, and its H is 0.",
-    ),
+    (check.rescale, (4, 0.25), "output W"),
+    (check.rescale, (0.25, 0.25), "output v"),
+    (check.rescale, (1, 1), "gradient same"),
+    (check.rescale, (1, 4), "gradient W"),
+    (check.rescale, (16, 1 / 4), "output both"),
+    (check.rescale, (-1, 1 / 4), "output"),
+    (check.rescale, (1, 1 / 16), "gradient step"),
+    (check.rescale, (1, 16), "gradient"),
+    (check.layer_backward, (typed_back,), "other numbers"),
+    (check.layer_backward, (typed_back_or_nothing,), "other numbers"),
+    (check.layer_backward, (backward(lambda X, W, H, g: 1),), "no mask"),
+    (check.layer_backward, (backward(lambda X, W, H, g: H >= 0),), "no mask"),
     (
         check.layer_backward,
         (backward(lambda X, W, H, g: g > 0),),
-        LAYER.format("grad_X"),
-        "[[3, -1, 2], [3, 0, 3]]",
-        "[[2, 0, 2], [-2, 5, 3]]",
-        "the mask looks at the gradient's sign; whether the unit was on "
-        "decides.",
+        "gradient's sign",
     ),
-    (
-        check.layer_backward,
-        (backward(lambda X, W, H, g: H),),
-        LAYER.format("grad_X"),
-        "[[3, -1, 2], [3, 0, 3]]",
-        "[[2.5, -1.5, 1], [10.5, 0, 10.5]]",
-        "the gradient was multiplied by H; ReLU's slope is 0 or 1.",
-    ),
+    (check.layer_backward, (backward(lambda X, W, H, g: H),), "times H"),
     (
         check.layer_backward,
         (backward(lambda X, W, H, g: H == 0),),
-        LAYER.format("grad_X"),
-        "[[3, -1, 2], [3, 0, 3]]",
-        "[[0, 0, 0], [-5, 5, 0]]",
-        "the mask is the wrong way round: a gradient passes where the unit was "
-        "on.",
+        "turned mask",
     ),
     (
         check.layer_backward,
         (backward(lambda X, W, H, g: X @ W.T > 0),),
-        LAYER.format("grad_X"),
-        "[[3, -1, 2], [3, 0, 3]]",
-        "[[1, -1, 0], [3, 0, 3]]",
-        "X W^T is Z without its bias, and has other signs; where does H show "
-        "those of Z?",
+        "no bias",
     ),
-    (
-        check.layer_backward,
-        (backward(on, mean=True),),
-        LAYER.format("grad_W"),
-        "[[2, 1, 7], [-1, -2, 1]]",
-        "[[1, 0.5, 3.5], [-0.5, -1, 0.5]]",
-        "the loss says how the samples are combined: sum over them, do not "
-        "take the mean.",
-    ),
-    (
-        check.layer_backward,
-        (backward(on, units=True),),
-        LAYER.format("grad_W"),
-        "[[2, 1, 7], [-1, -2, 1]]",
-        "[[2, 5, -5], [3, 6, -3]]",
-        "a row of grad_W belongs to one unit and sums over the N samples; that "
-        "mixes the units.",
-    ),
-    (
-        check.layer_backward,
-        (backward(on, axis=1),),
-        LAYER.format("grad_b"),
-        "[5, -1]",
-        "[1, 3]",
-        "each unit has a bias: sum over the N samples, not over the units.",
-    ),
+    (check.layer_backward, (backward(on, mean=True),), "mean"),
+    (check.layer_backward, (backward(on, units=True),), "units mixed"),
+    (check.layer_backward, (backward(on, axis=1),), "over units"),
     (
         check.layer_backward,
         (lambda X, W, H, g: g @ W,),
-        "layer_backward([[1, 2, -1], [0, -1, 3]], [[1, 0, 1], [-1, 1, 0]], "
-        "[[0.5, 1.5], [3.5, 0]], [[2, -1], [3, 5]])",
-        "3 arrays: grad_X, grad_W, grad_b",
-        "[[3, -1, 2], [-2, 5, 3]]",
-        "return grad_X, grad_W, grad_b, in this order.",
+        "order",
     ),
-    (
-        check.second_moments,
-        ([-1, 1], -SKEWED),
-        "the mean of ReLU(z)^2 over `low`",
-        "below 0.1",
-        "0.5",
-        "both sides of 0 have the same share; a few numbers far out on one side "
-        "could have more.",
-    ),
-    (
-        check.second_moments,
-        (-SKEWED, SKEWED),
-        "the mean of ReLU(z)^2 over `low`",
-        "below 0.1",
-        "0.95",
-        "the larger share is on the other side of 0: change the sign.",
-    ),
-    (
-        check.second_moments,
-        (SKEWED - 1, -SKEWED),
-        "the mean of `low`",
-        "0",
-        "-1",
-        "subtract the mean before you divide by the spread.",
-    ),
-    (
-        check.second_moments,
-        (SKEWED / 2, -SKEWED),
-        "the variance of `low`",
-        "1",
-        "0.25",
-        "divide by z.std(), the root of the variance; it divides "
-        "by n, not by n - 1.",
-    ),
+    (check.second_moments, ([-1, 1], -SKEWED), "symmetric"),
+    (check.second_moments, (-SKEWED, SKEWED), "other side"),
+    (check.second_moments, (SKEWED - 1, -SKEWED), "mean"),
+    (check.second_moments, (SKEWED / 2, -SKEWED), "variance"),
     (
         check.second_moments,
         (SKEWED, [-0.5, -0.5, -0.5, -0.5, 2]),
-        "the mean of ReLU(z)^2 over `high`",
-        "above 0.9",
-        "0.8",
-        "the right side of 0, but not enough: let fewer numbers be far out, and "
-        "further.",
+        "not enough",
+    ),
+    (check.second_moments, (SKEWED, 1.0), "a sample"),
+    (check.second_moments, (SKEWED, [np.inf, -np.inf]), "a sample"),
+    (check.second_moments, (SKEWED, -SKEWED * (20 / 19) ** 0.5), "variance"),
+]
+
+# checker, answers
+RIGHT = [
+    *in_other_forms(check.neuron, [4, 8], 4, [12, 4], [0, 0]),
+    (check.neuron, ((4, 8), 4 + 0j, np.array([[12], [4]]), np.zeros((1, 2)))),
+    *in_other_forms(check.rescale, 1, 1 / 4),
+    (check.relu, (lambda x: np.where(x < 0, 0, x),)),
+    (check.relu, (relu_by_mask,)),
+    (check.relu, (np.vectorize(lambda x: 0.0 if x < 0 else x),)),
+    (check.relu, (lambda x: x.clip(0),)),
+    (check.relu, (lambda x: torch.tensor(x).clamp(min=0),)),
+    (check.relu_derivative, (lambda x: np.heaviside(x, 0),)),
+    (check.relu_derivative, (slope(0, np.nan),)),
+    (
+        check.relu_derivative,
+        (lambda x: (np.sign(x) + abs(np.sign(x))) / 2,),
     ),
     (
+        check.relu_derivative,
+        (np.vectorize(lambda x: float("nan") if x != x else float(x > 0)),),
+    ),
+    (check.layer_backward, (backward(on),)),
+    (check.layer_backward, (backward(lambda X, W, H, g: np.sign(H)),)),
+    (check.layer_backward, (backward_by_loops,)),
+    (check.layer_backward, (backward_by_torch,)),
+    (
+        check.layer_backward,
+        (
+            lambda X, W, H, g: (
+                (g * (H > 0)) @ W,
+                np.einsum("nj,ni->ji", g * (H > 0), X),
+                np.sum(g * (H > 0), axis=0, keepdims=True),
+            ),
+        ),
+    ),
+    (check.second_moments, (SKEWED, -SKEWED)),
+    (check.second_moments, (list(SKEWED), tuple(-SKEWED))),
+    (check.second_moments, (SKEWED[:, None], torch.tensor(-SKEWED))),
+    (
         check.second_moments,
-        (SKEWED, 1.0),
-        "`high`",
-        "a one-dimensional array of two or more numbers",
-        "shape ()",
-        "np.array([-1.0, 1.0]) is one, with mean 0 and variance 1.",
+        (SKEWED.reshape(4, 5), np.concatenate([-SKEWED, -SKEWED])),
     ),
 ]

@@ -1,14 +1,12 @@
-"""Wrong answers to the exercises of chapter 2, and what each is told."""
+"""Answers to the exercises of chapter 2: wrong ones, and unusual right ones."""
 
 import numpy as np
+import torch
 
+from tests.code.exercises import in_other_forms
 from utils import activations as act
 from utils.checks import nonlinearity as check
 
-PAIR, ONE = "two numbers such as [1, -1]", "a number such as -1.5"
-REGIONS = "a number of regions such as 7"
-PIECES = "a number of pieces such as 7"
-AVERAGE = "an average such as 7"
 TRUE = [-5, 6], -8, [-4, 5], -7, 3
 
 
@@ -56,7 +54,7 @@ def slopes(layers, x):
 def draw(widths, seed=0):
     rng = np.random.default_rng(seed)
     return [
-        (rng.normal(size=(n, m)), rng.normal(size=m))
+        (rng.normal(size=(n, m)) * np.sqrt(2 / n), rng.normal(size=m))
         for n, m in zip([1, *widths], [*widths, 1])
     ]
 
@@ -69,542 +67,163 @@ HATS = (
     + [(np.ones((3, 1)), np.zeros(1))]
 )
 
-# checker, answers, where it goes wrong, what is expected, what came, hint
+
+def lifted(networks, weight=1.0, bias=0.0):
+    return [[(weight * W, b + bias) for W, b in net] for net in networks]
+
+
+def each_layer(layers, x):
+    return 1 + sum(
+        pieces(layers, x, first=k, last=k + 1) - 1
+        for k in range(len(layers) - 1)
+    )
+
+
+def of_small_networks(layers, x):
+    """Count layers as one network up to two, as in the messages."""
+    return pieces(layers, x, last=2)
+
+
+def patterns(layers, x):
+    a, seen = x[:, None], []
+    for W, b in layers[:-1]:
+        seen.append(a @ W + b > 0)
+        a = act.relu(a @ W + b)
+    return len(np.unique(np.hstack(seen), axis=0))
+
+
+def one_by_one(layers, x):
+    count, before = 0, None
+    for point in x:
+        a, now = [point], []
+        for W, b in layers[:-1]:
+            z = np.dot(a, W) + b
+            now += list(z > 0)
+            a = np.maximum(z, 0)
+        count, before = count + (now != before), now
+    return count
+
+
+def by_torch(layers, x):
+    a, on = torch.tensor(x)[:, None], []
+    for W, b in layers[:-1]:
+        a = (a @ torch.tensor(W) + torch.tensor(b)).relu()
+        on.append(a > 0)
+    on = torch.cat(on, dim=1)
+    return 1 + (on[1:] != on[:-1]).any(dim=1).sum()
+
+
+ORDER = np.random.default_rng(0).permutation(8)
+BENT = np.array([0, 0.93, 1.56, 2.21, np.pi, 4.07, 4.7, 5.35])
+
+# checker, answers, the key of the hint
 WRONG = [
-    (
-        check.collapse,
-        collapsed(0, [2, 1]),
-        "`w_linear`",
-        PAIR,
-        "[2, 1]",
-        "that adds up the columns of W1; the second layer weighs them by v.",
-    ),
-    (
-        check.collapse,
-        collapsed(0, [-4, 5]),
-        "`w_linear`",
-        PAIR,
-        "[-4, 5]",
-        "that is the network with ReLU; here nothing is cut off.",
-    ),
-    (
-        check.collapse,
-        collapsed(1, 4),
-        "`b_linear`",
-        ONE,
-        "4",
-        "that is c alone; the first layer's biases reach the output, too, "
-        "weighted by v.",
-    ),
-    (
-        check.collapse,
-        collapsed(1, -12),
-        "`b_linear`",
-        ONE,
-        "-12",
-        "c is missing; nothing comes behind it, so it stays as it is.",
-    ),
-    (
-        check.collapse,
-        collapsed(1, 5),
-        "`b_linear`",
-        ONE,
-        "5",
-        "that adds up all biases; those of the first layer go through v.",
-    ),
-    (
-        check.collapse,
-        collapsed(2, [-5, 6]),
-        "`w_here`",
-        PAIR,
-        "[-5, 6]",
-        "that is the network without activation; which unit is silent at (2, "
-        "1)?",
-    ),
-    (
-        check.collapse,
-        collapsed(2, [-1, 1]),
-        "`w_here`",
-        PAIR,
-        "[-1, 1]",
-        "that keeps the silent unit and drops the others.",
-    ),
-    (
-        check.collapse,
-        collapsed(2, [1, 3]),
-        "`w_here`",
-        PAIR,
-        "[1, 3]",
-        "a silent unit has a negative pre-activation, not a negative outgoing "
-        "weight.",
-    ),
-    (
-        check.collapse,
-        collapsed(3, -8),
-        "`b_here`",
-        ONE,
-        "-8",
-        "the silent unit's bias is still in it; a silent unit hands on "
-        "nothing, its bias included.",
-    ),
-    (
-        check.collapse,
-        collapsed(3, 4),
-        "`b_here`",
-        ONE,
-        "4",
-        "that is c alone; the active units' biases reach the output, too, "
-        "weighted by v.",
-    ),
-    (
-        check.collapse,
-        collapsed(3, -11),
-        "`b_here`",
-        ONE,
-        "-11",
-        "c is missing; the output's bias belongs to every region.",
-    ),
-    (
-        check.collapse,
-        collapsed(3, -10),
-        "`b_here`",
-        ONE,
-        "-10",
-        "that is y at (2, 1); b is what is left of it without x . w.",
-    ),
-    (
-        check.collapse,
-        collapsed(4, 7),
-        "`until`",
-        "a number above 1, such as 1.5",
-        "7",
-        "a unit switches there, but another one switches sooner.",
-    ),
-    (
-        check.collapse,
-        collapsed(4, 2),
-        "`until`",
-        "a number above 1, such as 1.5",
-        "2",
-        "the unit's bias is missing, or that is how far it is from 1; the "
-        "value of the input is asked for.",
-    ),
-    (
-        check.sine,
-        (KNOTS, CHORDS, 0),
-        "the network at x = 1.19",
-        "0.928 to within 0.05",
-        "0.858",
-        "all knots lie on the sine: these are chords, which err on one side "
-        "only. Move the knots off the curve.",
-    ),
-    (
-        check.sine,
-        (KNOTS, np.cumsum(1.04 * CHORDS), 0),
-        "the network at x = 3.50",
-        "-0.351 to within 0.05",
-        "2.175",
-        "these coefficients are the slopes of the pieces; a hinge adds to the "
-        "slope, so its coefficient is the change.",
-    ),
-    (
-        check.sine,
-        (KNOTS, -1.04 * CHORDS, 0),
-        "the network at x = 1.57",
-        "1 to within 0.05",
-        "-1.04",
-        "upside down: where the slope falls, the coefficient is negative.",
-    ),
-    (
-        check.sine,
-        (KNOTS, 1.04 * CHORDS, 1),
-        "the network at x = 1.57",
-        "1 to within 0.05",
-        "2.04",
-        "the shape is right and too high or too low: the offset is the value "
-        "at x = 0.",
-    ),
-    (
-        check.sine,
-        (KNOTS, 1.1 * CHORDS, 0),
-        "the network at x = 1.57",
-        "1 to within 0.05",
-        "1.1",
-        "close, and out of balance: make the largest errors above and below "
-        "the sine equal.",
-    ),
-    (
-        check.sine,
-        polygon(np.sin(LOW), LOW),
-        "the network at x = 6.28",
-        "0 to within 0.05",
-        "-0.607",
-        "behind the last hinge the line runs on straight.",
-    ),
-    (
-        check.sine,
-        (np.rad2deg(KNOTS), CHORDS, 0),
-        "the network at x = 5.83",
-        "-0.436 to within 0.05",
-        "5.251",
-        "a hinge outside [0, 2 pi) shows no bend here; give it work.",
-    ),
-    (
-        check.sine,
-        (KNOTS, np.sin(KNOTS), 0),
-        "the network at x = 5.50",
-        "-0.707 to within 0.05",
-        "7.584",
-        "these coefficients are the sine's values; a coefficient is the change "
-        "of slope at its knot.",
-    ),
+    (check.collapse, collapsed(0, [2, 1]), "w sum"),
+    (check.collapse, collapsed(0, [-4, 5]), "w relu"),
+    (check.collapse, collapsed(1, 4), "b c"),
+    (check.collapse, collapsed(1, -12), "b no c"),
+    (check.collapse, collapsed(1, 5), "b sum"),
+    (check.collapse, collapsed(2, [-5, 6]), "here linear"),
+    (check.collapse, collapsed(2, [-1, 1]), "here silent"),
+    (check.collapse, collapsed(2, [1, 3]), "here by weight"),
+    (check.collapse, collapsed(3, -8), "b here silent"),
+    (check.collapse, collapsed(3, 4), "b here c"),
+    (check.collapse, collapsed(3, -11), "b here no c"),
+    (check.collapse, collapsed(3, -10), "b here y"),
+    (check.collapse, collapsed(4, 7), "until later"),
+    (check.collapse, collapsed(4, 2), "until distance"),
+    (check.sine, (KNOTS, CHORDS, 0), "chords"),
+    (check.sine, (KNOTS, np.cumsum(1.04 * CHORDS), 0), "slopes"),
+    (check.sine, (KNOTS, -1.04 * CHORDS, 0), "upside down"),
+    (check.sine, (KNOTS, 1.04 * CHORDS, 1), "offset"),
+    (check.sine, (KNOTS, 1.1 * CHORDS, 0), "balance"),
+    (check.sine, polygon(np.sin(LOW), LOW), "end"),
+    (check.sine, (np.rad2deg(KNOTS), CHORDS, 0), "outside"),
+    (check.sine, (KNOTS, np.sin(KNOTS), 0), "values"),
     (
         check.sine,
         polygon(np.sin(np.linspace(0, 7, 17)), np.linspace(0, 7, 17)),
-        "`knots`",
-        "eight numbers",
-        "shape (16,)",
-        "one number for each of eight hinges.",
+        "eight",
     ),
-    (
-        check.sine,
-        (ENDS, CHORDS, 0),
-        "`knots`",
-        "eight numbers",
-        "shape (9,)",
-        "eight pieces have nine ends; no hinge is needed at the last.",
-    ),
-    (
-        check.sine,
-        (KNOTS, CHORDS[1:], 0),
-        "`coefficients`",
-        "eight numbers",
-        "shape (7,)",
-        "eight pieces have eight slopes, and the first is a change, too: from "
-        "0.",
-    ),
-    (
-        check.sine,
-        (KNOTS, np.nan * CHORDS, 0),
-        "the network at x = 0.00",
-        "0 to within 0.05",
-        "nan",
-        "choose the values at the knots, join them, and take the changes of "
-        "slope as coefficients.",
-    ),
-    (
-        check.sine,
-        (KNOTS + 0.1, CHORDS, 0),
-        "the network at x = 0.45",
-        "0.436 to within 0.05",
-        "0.316",
-        "close, and out of balance: make the largest errors above and below "
-        "the sine equal.",
-    ),
-    (
-        check.zero_biases,
-        (56, 2, 101, 51),
-        "`plane`",
-        REGIONS,
-        "56",
-        "so many do ten lines in general position make; through which point do "
-        "these all pass?",
-    ),
-    (
-        check.zero_biases,
-        (11, 2, 101, 51),
-        "`plane`",
-        REGIONS,
-        "11",
-        "so many do ten parallel lines make; these have different directions.",
-    ),
-    (
-        check.zero_biases,
-        (10, 2, 101, 51),
-        "`plane`",
-        REGIONS,
-        "10",
-        "a line through the origin has two ends, so each line adds two wedges.",
-    ),
-    (
-        check.zero_biases,
-        (1024, 2, 101, 51),
-        "`plane`",
-        REGIONS,
-        "1024",
-        "not every on/off pattern has a place in the plane.",
-    ),
-    (
-        check.zero_biases,
-        (20, 11, 101, 51),
-        "`line`",
-        REGIONS,
-        "11",
-        "ten hinges make eleven pieces if they sit at ten places; where is w x "
-        "= 0?",
-    ),
-    (
-        check.zero_biases,
-        (20, 10, 101, 51),
-        "`line`",
-        REGIONS,
-        "10",
-        "that counts the units; at how many places do they switch?",
-    ),
-    (
-        check.zero_biases,
-        (20, 20, 101, 51),
-        "`line`",
-        REGIONS,
-        "20",
-        "that is the plane's; with one input a hinge is a point, not a line.",
-    ),
-    (
-        check.zero_biases,
-        (20, 2, 2, 51),
-        "`deep`",
-        AVERAGE,
-        "2",
-        "that is a line through the origin, which turns all at once.",
-    ),
-    (
-        check.zero_biases,
-        (20, 2, 21, 51),
-        "`deep`",
-        AVERAGE,
-        "21",
-        "that is one layer; deeper units switch, too.",
-    ),
-    (
-        check.zero_biases,
-        (20, 2, 20**5, 51),
-        "`deep`",
-        AVERAGE,
-        "3.2e+06",
-        "that would be folds, and random weights do not fold.",
-    ),
-    (
-        check.zero_biases,
-        (20, 2, 32, 51),
-        "`deep`",
-        AVERAGE,
-        "32",
-        "five layers that each double the pieces would be folds.",
-    ),
-    (
-        check.zero_biases,
-        (20, 2, 101, 101),
-        "`ray`",
-        AVERAGE,
-        "101",
-        "that is the whole line; the ray turns through less.",
-    ),
-    (
-        check.zero_biases,
-        (20, 2, 101, 26),
-        "`ray`",
-        AVERAGE,
-        "26",
-        "that is an eighth of a turn; the ray ends up at a right angle to p.",
-    ),
-    (
-        check.zero_biases,
-        (20, 2, 101, 2),
-        "`ray`",
-        AVERAGE,
-        "2",
-        "the ray misses the origin, so its units do not switch together.",
-    ),
-    (
-        check.fold,
-        (32, "between"),
-        "`half`",
-        PIECES,
-        "32",
-        "a fold needs a signal that crosses 1/2; does it, behind a hat of peak "
-        "1/2?",
-    ),
-    (
-        check.fold,
-        (16, "between"),
-        "`half`",
-        PIECES,
-        "16",
-        "half the peak is not half the pieces; follow a value through two such "
-        "hats.",
-    ),
-    (
-        check.fold,
-        (1, "between"),
-        "`half`",
-        PIECES,
-        "1",
-        "a lower hat is still a hat: it goes up and down once.",
-    ),
-    (
-        check.fold,
-        (10, "between"),
-        "`half`",
-        PIECES,
-        "10",
-        "that adds two pieces for each hat; what does the second hat do to "
-        "values of at most 1/2?",
-    ),
-    (
-        check.fold,
-        (2, "2"),
-        "`three_quarters`",
-        "what five such hats make",
-        "'2'",
-        "a peak of 3/4 lies above 1/2, so the second hat does fold.",
-    ),
-    (
-        check.fold,
-        (2, "32"),
-        "`three_quarters`",
-        "what five such hats make",
-        "'32'",
-        "to be doubled five times every piece must cross 1/2 each time; does a "
-        "piece from 9/16 to 3/4?",
-    ),
-    (
-        check.fold,
-        (2, 24),
-        "`three_quarters` should be a text.",
-        "'2' or 'between' or '32'",
-        "24",
-        "write one of these, with its quotes.",
-    ),
-    (
-        check.count_pieces,
-        (lambda L, x: pieces(L, x) - 1,),
-        "count_pieces([[[[1, -1]], [4, 2]], [[[1], [-1]], [0]]], [-31, -29, "
-        "-27, -25, -23, -21, -19, -17, ...])",
-        "3",
-        "2",
-        "n switches make n + 1 stretches.",
-    ),
+    (check.sine, (ENDS, CHORDS, 0), "nine"),
+    (check.sine, (KNOTS, CHORDS[1:], 0), "seven"),
+    (check.sine, (KNOTS, np.nan * CHORDS, 0), "nan"),
+    (check.sine, (KNOTS[::-1], CHORDS[::-1] * 2, 0), "sine"),
+    (check.sine, (KNOTS + 0.1, CHORDS, 0), "balance"),
+    (check.zero_biases, (56, 2, 101, 51), "plane general"),
+    (check.zero_biases, (11, 2, 101, 51), "plane parallel"),
+    (check.zero_biases, (10, 2, 101, 51), "plane lines"),
+    (check.zero_biases, (1024, 2, 101, 51), "plane patterns"),
+    (check.zero_biases, (20, 11, 101, 51), "line eleven"),
+    (check.zero_biases, (20, 10, 101, 51), "line units"),
+    (check.zero_biases, (20, 20, 101, 51), "line plane"),
+    (check.zero_biases, (20, 2, 2, 51), "deep through 0"),
+    (check.zero_biases, (20, 2, 21, 51), "deep one layer"),
+    (check.zero_biases, (20, 2, 20**5, 51), "deep folds"),
+    (check.zero_biases, (20, 2, 32, 51), "deep doubles"),
+    (check.zero_biases, (20, 2, 101, 101), "ray line"),
+    (check.zero_biases, (20, 2, 101, 26), "ray eighth"),
+    (check.zero_biases, (20, 2, 101, 2), "ray at once"),
+    (check.fold, (32, "between"), "half folds"),
+    (check.fold, (16, "between"), "half of 32"),
+    (check.fold, (1, "between"), "half line"),
+    (check.fold, (10, "between"), "half sum"),
+    (check.fold, (2, "2"), "quarters 2"),
+    (check.fold, (2, "32"), "quarters 32"),
+    (check.fold, (2, 24), "a text"),
+    (check.fold, (64, "between"), "half"),
+    (check.fold, ("two", "between"), "numbers"),
+    (check.count_pieces, (lambda L, x: pieces(L, x) - 1,), "switches"),
     (
         check.count_pieces,
         (lambda L, x: 1 + sum(len(b) for _, b in L[:-1]),),
-        "count_pieces([[[[1, 1]], [-6, -6]], [[[1], [-1]], [0]]], [-31, -29, "
-        "-27, -25, -23, -21, -19, -17, ...])",
-        "2",
-        "3",
-        "not every unit switches once: some never do, some several times, some "
-        "together.",
+        "units",
     ),
-    (
-        check.count_pieces,
-        (each_unit,),
-        "count_pieces([[[[1, 1]], [-6, -6]], [[[1], [-1]], [0]]], [-31, -29, "
-        "-27, -25, -23, -21, -19, -17, ...])",
-        "2",
-        "3",
-        "two units that switch at the same place end one stretch, not two.",
-    ),
-    (
-        check.count_pieces,
-        (lambda L, x: pieces(L, x, last=1),),
-        "count_pieces([[[[1, -1]], [4, 2]], [[[1, 2], [-1, 1]], [-2, -16]], "
-        "[[[1], [-1]], [0]]], [-31, -29, -27, -25, -23, -21, -19, -17, ...])",
-        "6",
-        "3",
-        "only the first layer is counted; deeper units switch, too.",
-    ),
-    (
-        check.count_pieces,
-        (lambda L, x: pieces(L, x, first=-1),),
-        "count_pieces([[[[1, -1]], [4, 2]], [[[1, 2], [-1, 1]], [-2, -16]], "
-        "[[[1], [-1]], [0]]], [-31, -29, -27, -25, -23, -21, -19, -17, ...])",
-        "6",
-        "4",
-        "only the last hidden layer is counted.",
-    ),
+    (check.count_pieces, (each_unit,), "at one place"),
+    (check.count_pieces, (lambda L, x: pieces(L, x, last=1),), "first layer"),
+    (check.count_pieces, (lambda L, x: pieces(L, x, first=-1),), "last layer"),
     (
         check.count_pieces,
         (lambda L, x: pieces(L, x, bend=np.asarray),),
-        "count_pieces([[[[1, -1]], [4, 2]], [[[1, 2], [-1, 1]], [-2, -16]], "
-        "[[[1], [-1]], [0]]], [-31, -29, -27, -25, -23, -21, -19, -17, ...])",
-        "6",
-        "5",
-        "the next layer gets the pre-activations; ReLU comes in between.",
+        "no relu",
     ),
-    (
-        check.count_pieces,
-        (lambda L, x: pieces(L, x, size=0),),
-        "count_pieces([[[[1, -1]], [4, 2]], [[[1], [-1]], [0]]], [-31, -29, "
-        "-27, -25, -23, -21, -19, -17, ...])",
-        "3",
-        "2",
-        "the biases are missing; without them all hinges sit at 0.",
-    ),
-    (
-        check.count_pieces,
-        (lambda L, x: pieces([*L, L[-1]], x),),
-        "count_pieces([[[[1, -1]], [4, 2]], [[[1], [-1]], [0]]], [-31, -29, "
-        "-27, -25, -23, -21, -19, -17, ...])",
-        "3",
-        "4",
-        "the output layer is no hidden layer; its sign does not matter.",
-    ),
-    (
-        check.count_pieces,
-        (slopes,),
-        "count_pieces([[[[1, -1]], [4, 2]], [[[1], [-1]], [0]]], [-31, -29, "
-        "-27, -25, -23, -21, -19, -17, ...])",
-        "3",
-        "5",
-        "go through the hidden layers, note which units are on at each point, "
-        "and count where that changes; slopes of the output can have other "
-        "bends, rounding among them.",
-    ),
-    (
-        check.control,
-        (DEEP[0], WIDE),
-        "`deep`",
-        "a list of 20 networks",
-        "11 entries",
-        "one draw says little: collect what `draw` returns for 20 seeds.",
-    ),
+    (check.count_pieces, (lambda L, x: pieces(L, x, size=0),), "no biases"),
+    (check.count_pieces, (lambda L, x: pieces([*L, L[-1]], x),), "output"),
+    (check.count_pieces, (slopes,), "count"),
+    (check.count_pieces, (each_layer,), "layers added"),
+    (check.count_pieces, (of_small_networks,), "other numbers"),
+    (check.control, (DEEP[0], WIDE), "twenty"),
+    (check.control, (WIDE, DEEP), "layers"),
+    (check.control, ([draw([3], seed) for seed in range(20)], WIDE), "units"),
+    (check.control, (20 * [DEEP[0]], WIDE), "seeds"),
+    (check.control, (20 * [HATS], WIDE), "seeds"),
+    (check.control, (list(range(20)), WIDE), "networks"),
+    (check.control, (10 * DEEP[:2], WIDE), "seeds"),
+    (check.control, (DEEP, 19 * [WIDE[3]] + WIDE[:1]), "seeds"),
+    (check.control, (lifted(DEEP, weight=2.0), WIDE), "draw"),
+    (check.control, (DEEP, lifted(WIDE, bias=1.0)), "draw"),
+]
+
+# checker, answers
+RIGHT = [
+    *in_other_forms(check.collapse, *TRUE),
+    (check.sine, (KNOTS, 1.04 * CHORDS, 0)),
+    (check.sine, (KNOTS[ORDER], 1.04 * CHORDS[ORDER], 0)),
+    (check.sine, (list(KNOTS), tuple(1.03 * CHORDS), np.float32(1e-3))),
+    (check.sine, (torch.tensor(KNOTS), 1.04 * CHORDS[:, None], [0])),
+    *in_other_forms(check.zero_biases, 20, 2, 101, 51),
+    (check.zero_biases, (20, 2, 100, 50)),
+    *in_other_forms(check.fold, 2, "between"),
+    (check.fold, (2.0, " Between. ")),
+    (check.count_pieces, (pieces,)),
+    (check.count_pieces, (patterns,)),
+    (check.count_pieces, (one_by_one,)),
+    (check.count_pieces, (by_torch,)),
+    (check.control, (DEEP, WIDE)),
+    (check.control, (tuple(DEEP), WIDE[::-1])),
     (
         check.control,
-        (WIDE, DEEP),
-        "the hidden layers of deep[0]",
-        "the widths [3, 3, 3, 3, 3, 3, 3, 3, 3, 3]",
-        "the widths [30]",
-        "the units are right in number; count the layers.",
+        ([draw(10 * [3], 7 * s + 1) for s in range(20)], WIDE),
     ),
-    (
-        check.control,
-        ([draw([3], seed) for seed in range(20)], WIDE),
-        "the hidden layers of deep[0]",
-        "the widths [3, 3, 3, 3, 3, 3, 3, 3, 3, 3]",
-        "the widths [3]",
-        "with another number of units more pieces could come from more units.",
-    ),
-    (
-        check.control,
-        (20 * [DEEP[0]], WIDE),
-        "the weights of deep[1]",
-        "new ones",
-        "those of deep[0]",
-        "the control draws its weights, for every network with a new seed.",
-    ),
-    (
-        check.control,
-        (20 * [HATS], WIDE),
-        "the weights of deep[1]",
-        "new ones",
-        "those of deep[0]",
-        "the control draws its weights, for every network with a new seed.",
-    ),
-    (
-        check.control,
-        (list(range(20)), WIDE),
-        "deep[0]",
-        "a network as `draw` returns it",
-        "0",
-        "collect what `draw` returns, one network for each seed.",
-    ),
+    (check.control, (DEEP, [[list(pair) for pair in net] for net in WIDE])),
 ]

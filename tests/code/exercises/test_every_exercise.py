@@ -1,5 +1,7 @@
 """What holds for the exercises of every chapter, and for every checker."""
 
+import ast
+import collections
 import functools
 import importlib
 import inspect
@@ -7,11 +9,11 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
 
-from tests.code.exercises import told
 from tools import notebooks, paths, rules
 
 SOLUTIONS = notebooks.solutions()
@@ -67,11 +69,37 @@ HOSTILE = {
 }
 
 
-def wrong(path):
-    """Return the table of wrong answers: checker, answers, what is told."""
-    return importlib.import_module(
-        f"tests.code.exercises.test_{path.stem}"
-    ).WRONG
+# Given in place of a number -> the key of what is told. A prediction earns no
+# point that way.
+NO_NUMBERS = {
+    "comma": (-1, 96),
+    "comma in a text": "-1,96",
+    "minus": "\N{MINUS SIGN}2",
+    "percent in a text": "25 %",
+    "quotation marks": "0.25",
+    "unit": "0.25 s",
+    "truth value": True,
+    "imaginary": 1 + 2j,
+    "order": {1},
+    "values": {"b": 1},
+    "nan": float("nan"),
+}
+
+
+def table(path, name):
+    """Return WRONG (checker, answers, hint's key) or RIGHT, without a hint."""
+    return getattr(
+        importlib.import_module(f"tests.code.exercises.test_{path.stem}"), name
+    )
+
+
+def rows(name):
+    """Return the tables of all chapters as parameters of a test."""
+    return [
+        pytest.param(*row, id=f"{path.stem}-{row[0].__name__}-{number}")
+        for path in SOLUTIONS
+        for number, row in enumerate(table(path, name), 1)
+    ]
 
 
 def checkers(topic):
@@ -143,30 +171,51 @@ def test_exercise_gives_nothing_away(path):
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
-def test_each_checker_has_an_exercise_and_four_wrong_answers(path):
+def test_each_checker_has_an_exercise_and_answers_of_both_kinds(path):
     exercise = (paths.EXERCISES / path.name).read_text(encoding="utf-8")
     used = set(re.findall(r"\bcheck\.(\w+)\(", exercise))
     assert used == set(checkers(path.stem[3:]))
     for name, checker in checkers(path.stem[3:]).items():
-        hints = {row[-1] for row in wrong(path) if row[0] is checker}
-        assert len(hints) >= 4, f"{name}: {len(hints)} kinds of wrong answer"
+        for kind, least in (("WRONG", 8), ("RIGHT", 4)):
+            many = [row[0] for row in table(path, kind)].count(checker)
+            assert many >= least, f"{name}: {many} answers in {kind}"
 
 
-@pytest.mark.parametrize(
-    ("checker", "answers", "message"),
-    [
-        pytest.param(
-            checker,
-            answers,
-            told(*parts),
-            id=f"{path.stem}-{checker.__name__}-{number}",
-        )
-        for path in SOLUTIONS
-        for number, (checker, answers, *parts) in enumerate(wrong(path), 1)
-    ],
-)
-def test_wrong_answer_is_told_why(checker, answers, message):
-    assert str(checker(*answers)) == message
+@pytest.mark.parametrize(("checker", "answers", "hint"), rows("WRONG"))
+def test_wrong_answer_is_told_why(checker, answers, hint):
+    feedback = checker(*answers)
+    assert feedback.state == "not yet", feedback
+    assert feedback.hint == hint, feedback
+    where, expected, got, told = re.fullmatch(
+        r"Not yet: (.+?)\n  expected  (.+)\n  got       (.+)\n  Hint: (.+)",
+        str(feedback),
+        re.DOTALL,
+    ).groups()
+    assert where and expected != got
+    assert re.search(r"[.?]$", told) and "  " not in told, told
+
+
+@pytest.mark.parametrize(("checker", "answers"), rows("RIGHT"))
+def test_right_answer_in_another_form_is_right(checker, answers):
+    feedback = checker(*answers)
+    assert feedback, feedback
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_no_two_hints_of_a_checker_have_the_same_key(topic):
+    """Compare the words of the source: a key stands for one hint."""
+    module = importlib.import_module(f"utils.checks.{topic}")
+    for name, function in vars(module).items():
+        if getattr(function, "__module__", "") == module.__name__:
+            source = textwrap.dedent(inspect.getsource(function))
+            keys = collections.Counter(
+                node.args[0].value
+                for node in ast.walk(ast.parse(source))
+                if isinstance(node, ast.Call)
+                and getattr(node.func, "id", "") == "Hint"
+                and isinstance(node.args[0], ast.Constant)
+            )
+            assert not [key for key, n in keys.items() if n > 1], name
 
 
 @each_solved
@@ -195,11 +244,47 @@ def test_no_answer_breaks_a_checker(path, monkeypatch):
                 monkeypatch.setattr(LIMIT, 0.2 if endless else 30)
                 feedback = checker(*answers)
                 where = f"{name}, answer {position + 1} is {kind}"
-                assert feedback.state == "not yet", where
-                assert str(feedback).startswith("Not yet: "), where
+                state = "not attempted" if hostile is None else "not yet"
+                assert feedback.state == state, where
+                assert str(feedback).lower().startswith(f"{state}: "), where
                 assert " at 0x" not in str(feedback), where
                 again = checker(*answers)
                 assert str(again) == str(feedback), where
+
+
+@each_solved
+def test_what_is_no_number_is_told_why_wherever_one_is_asked_for(path):
+    places = 0
+    for name, answers in answered(path).items():
+        for position, answer in enumerate(answers):
+            if isinstance(answer, (int, float)):
+                places += 1
+                for hint, odd in NO_NUMBERS.items():
+                    given = [*answers]
+                    given[position] = odd
+                    feedback = checkers(path.stem[3:])[name](*given)
+                    where = f"{name}, answer {position + 1}: {feedback}"
+                    assert feedback.hint == hint, where
+                    assert not feedback.attempted, where
+    assert places > 0
+
+
+@each_solved
+def test_no_prediction_is_made_without_an_answer_of_its_kind(path):
+    nb = notebooks.read(path)
+    checks = "\n".join(
+        cell.source for cell in nb.cells if ".attempted" in cell.source
+    )
+    for name in re.findall(r"check\.(\w+)\(", checks):
+        right = answered(path)[name]
+        for position in range(len(right)):
+            for odd in (None, "", "no idea", float("nan"), [], object()):
+                # All other answers are wrong, or right.
+                for others in (right, [1 for _ in right]):
+                    given = [*others]
+                    given[position] = odd
+                    feedback = checkers(path.stem[3:])[name](*given)
+                    assert not feedback.attempted, (name, position, odd)
 
 
 @each_solved
