@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.book.looking import (
     KINDS,
+    OPEN_FOLDS,
     SHOW_THEME,
     WIDTHS,
     address,
@@ -172,6 +173,42 @@ def test_formulas_have_their_font(browser, server, site, scheme):
     page.goto(url)
     page.wait_for_function(OWN_FONT, timeout=5000)
     page.context.close()
+
+
+FONT_IS_THERE = """() => [...document.fonts].some(font =>
+  font.family.includes("STIX") && font.status === "loaded")"""
+
+# How far each root reaches below its radicand and beyond it, in em.
+ROOTS = """() => [...document.querySelectorAll("article msqrt")]
+  .filter(root => root.checkVisibility()).map(root => {
+    const size = parseFloat(getComputedStyle(root).fontSize);
+    const inside = [...root.children].map(node => node.getBoundingClientRect());
+    const box = root.getBoundingClientRect();
+    return {
+      text: root.textContent,
+      sign: (Math.min(...inside.map(box => box.left)) - box.left) / size,
+      hang: (box.bottom - Math.max(...inside.map(box => box.bottom))) / size,
+      gap: (box.right - Math.max(...inside.map(box => box.right))) / size,
+    };
+  })"""
+
+
+@pytest.mark.parametrize("name", pages_holding("<msqrt"))
+def test_roots_stand_on_their_line_and_leave_no_gap(browser, site, name):
+    # From disk, where the font may come when it comes.
+    page = open_page(browser, (site / name).as_uri())
+    page.evaluate(OPEN_FOLDS)
+    page.wait_for_function(FONT_IS_THERE)
+    roots = page.evaluate(ROOTS)
+    page.context.close()
+    assert roots
+    wrong = [
+        root
+        for root in roots
+        if not (0.7 < root["sign"] < 0.75 and abs(root["gap"]) < 0.05)
+        or root["hang"] > 0.2
+    ]
+    assert not wrong, "\n".join(map(str, wrong))
 
 
 def test_page_keeps_the_rules_of_accessibility(loaded):
