@@ -48,8 +48,8 @@ ROOT_SIGN = [
 ROOT_HEIGHT = 1187
 # Where the bar begins, over the end of the sign.
 ROOT_WIDTH = 720
-# From one low letter to three lines; in thousandths of an em.
-ROOT_HEIGHTS = [*range(650, 1200, 75), 1300, 1500, 1750, 2050, 2400, 2800]
+# From one low letter to three lines, in thousandths of an em.
+ROOT_HEIGHTS = [*range(650, 1700, 75), 1850, 2100, 2400, 2800]
 # Between a radicand and its bar, of which Chromium draws half lower.
 ROOT_GAP = 115
 
