@@ -211,6 +211,34 @@ def test_roots_stand_on_their_line_and_leave_no_gap(browser, site, name):
     assert not wrong, "\n".join(map(str, wrong))
 
 
+# The sizes of what stands in fractions; and the same where a browser knows no
+# levels of scripts, with the rules that the book has for it.
+FRACTIONS = """() => [...document.querySelectorAll("article mfrac > *")].map(
+  part => parseFloat(getComputedStyle(part).fontSize)
+    / parseFloat(getComputedStyle(part.closest("math")).fontSize))"""
+NO_LEVELS = """() => {
+  const rules = [...document.styleSheets].flatMap(s => [...s.cssRules])
+    .filter(rule => rule.conditionText?.includes("not (math-depth"))
+    .flatMap(rule => [...rule.cssRules]).map(rule => rule.cssText);
+  const style = document.createElement("style");
+  style.textContent = "math * { font-size: inherit; math-depth: 0 !important }"
+    + rules.join("\\n");
+  document.head.append(style);
+  document.querySelectorAll("[style*=math-depth]").forEach(
+    node => node.style.removeProperty("math-depth"));
+}"""
+
+
+def test_fractions_are_as_small_where_levels_are_unknown(browser, server):
+    for name in pages_holding("<mfrac"):
+        page = open_page(browser, server + name)
+        known = page.evaluate(FRACTIONS)
+        page.evaluate(NO_LEVELS)
+        unknown = page.evaluate(FRACTIONS)
+        page.context.close()
+        assert unknown == pytest.approx(known, abs=0.03), name
+
+
 def test_page_keeps_the_rules_of_accessibility(loaded):
     assert broken_rules(loaded, "light", 1280) == []
 
