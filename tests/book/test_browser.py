@@ -343,6 +343,10 @@ def test_folded_code_is_a_quiet_line(browser, site):
         assert style[:2] == ["rgba(0, 0, 0, 0)", "0px"], style
         assert float(style[2].removesuffix("px")) < 15
         assert bar.inner_text().strip() == "Show code"
+    frame = page.locator("details.hide").first.evaluate(
+        "node => getComputedStyle(node).boxShadow"
+    )
+    assert frame == "none"
     bar.focus()
     page.keyboard.press("Enter")
     assert bar.inner_text().strip() == "Hide code"
