@@ -1,4 +1,7 @@
-"""Put the definition beside each link to the glossary, for hover and focus."""
+"""Put the definition beside each link to the glossary, for hover and focus.
+
+The search learns from the glossary which chapters treat a term.
+"""
 
 import functools
 import re
@@ -19,6 +22,7 @@ NOTE = (
 def setup(app):
     """Write the definitions into each page, after it was made."""
     app.connect("html-page-context", define)
+    app.connect("html-page-context", locate)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -55,3 +59,24 @@ def define(app, pagename, templatename, context, doctree):
         return NOTE.format(link=link, name=name, text=texts[match[1]])
 
     context["body"] = LINK.sub(describe, context["body"])
+
+
+def homes(doctree):
+    """Return the chapters that treat each term: term -> names of pages."""
+    folder = GLOSSARY.rpartition("/")[0]
+    found = {}
+    for entry in doctree.findall(nodes.definition_list_item):
+        pages = [
+            f"{folder}/{link['reftarget']}"
+            for link in entry.findall(pending_xref)
+            if link["reftype"] == "doc"
+        ]
+        for term in entry.findall(nodes.term):
+            found[term.astext().lower()] = pages
+    return found
+
+
+def locate(app, pagename, templatename, context, doctree):
+    """Tell the search page which chapters treat a term."""
+    if pagename == "search":
+        context["homes"] = homes(app.builder.env.get_doctree(GLOSSARY))

@@ -1,7 +1,9 @@
 """Write formulas as MathML, which browsers draw and read aloud by themselves.
 
 The page then needs no script for its formulas, and shows them without
-JavaScript too.
+JavaScript too. Each formula says its LaTeX as well, to readers who have no
+MathML, and to who copies it (_static/book.js). A formula with a label has a
+number, which a link shows: {eq}`label`.
 """
 
 import html
@@ -12,6 +14,7 @@ from docutils import nodes
 from math_core import LatexError, LatexToMathML
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
 
 CONVERTER = LatexToMathML(fancy_error=False)
 LOGGER = logging.getLogger(__name__)
@@ -52,7 +55,7 @@ def convert(latex, displaystyle):
     Examples
     --------
     >>> convert("x^2", displaystyle=False)
-    '<math><msup><mi>x</mi><mn>2</mn></msup></math>'
+    '<math alttext="x^2"><msup><mi>x</mi><mn>2</mn></msup></math>'
     """
     text = CONVERTER.convert_with_local_state(latex, displaystyle=displaystyle)
     root = ElementTree.fromstring(text.replace("&ApplyFunction;", "\u2061"))
@@ -63,6 +66,7 @@ def convert(latex, displaystyle):
                 style.append(properties[element.attrib.pop(name)])
         if any(style):
             element.set("style", "; ".join(filter(None, style)))
+    root.set("alttext", " ".join(latex.split()))
     return ElementTree.tostring(root, encoding="unicode")
 
 
@@ -84,7 +88,11 @@ def inline(self, node):
 def display(self, node):
     """Write a formula on a line of its own, which scrolls if it is wide."""
     formula = write(node, displaystyle=True)
-    self.body.append(f'<div class="formula">{formula}</div>\n')
+    if node["number"]:
+        number = get_node_equation_number(self, node)
+        formula += f'<span class="number">({number})</span>'
+    names = "".join(f' id="{name}"' for name in node["ids"][:1])
+    self.body.append(f'<div class="formula"{names}>{formula}</div>\n')
     raise nodes.SkipNode
 
 

@@ -9,6 +9,15 @@ REPAIRS = (
         r"<p (.+)</p>\n<p (.+)</p>\n</summary>",
         r"<summary>\n<span \1</span>\n<span \2</span>\n</summary>",
     ),
+    # The titles of a table's columns are that, unless they say nothing.
+    (r'<th class="head([^"]*)"><p></p></th>', r'<td class="head\1"></td>'),
+    (r'<th class="head', r'<th scope="col" class="head'),
+    # One that is a formula has a name for tools that read no MathML.
+    (
+        r'(<th scope="col" class="head[^"]*"><p><span class="whole"><math )'
+        r'alttext="([^"]*)"(?=(?:(?!</math>).)*</math></span></p></th>)',
+        r'\1alttext="\2" aria-label="\2"',
+    ),
     # The role of an entry in a bibliography is deprecated.
     ('role="doc-biblioentry"', 'role="listitem"'),
 )

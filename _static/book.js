@@ -32,6 +32,33 @@
   });
   document.querySelectorAll(".formula, .pst-scrollable-table-container")
     .forEach(box => wide.observe(box));
+  // A formula is copied as LaTeX: its signs alone would run together.
+  document.addEventListener("copy", event => {
+    const selection = getSelection();
+    if (!selection.rangeCount) return;
+    const range = selection.getRangeAt(0).cloneRange();
+    const whole = node => (node.closest ? node : node.parentElement)
+      .closest("math[alttext]");
+    const [first, last] =
+      [whole(range.startContainer), whole(range.endContainer)];
+    if (first) range.setStartBefore(first);
+    if (last) range.setEndAfter(last);
+    // Where it is not to be seen, it has the lines of a page.
+    const box = document.createElement("div");
+    box.style.cssText = "height: 0; overflow: hidden; position: absolute";
+    box.append(range.cloneContents());
+    const formulas = box.querySelectorAll("math[alttext]");
+    if (!formulas.length) return;
+    event.clipboardData.setData("text/html", box.innerHTML);
+    for (const formula of formulas) {
+      const sign = formula.getAttribute("display") ? "$$" : "$";
+      formula.replaceWith(sign + formula.getAttribute("alttext") + sign);
+    }
+    document.querySelector("article").append(box);
+    event.clipboardData.setData("text/plain", box.innerText.trim());
+    box.remove();
+    event.preventDefault();
+  });
   // Paper is white, and cannot be unfolded.
   let theme, folded;
   addEventListener("beforeprint", () => {
@@ -49,10 +76,71 @@
   });
 })(document.documentElement);
 
-// On a page without contents, Bootstrap would take all its links for contents,
-// and stumble over an address that is no name of a heading.
-if (!document.querySelector(".bd-toc-nav"))
-  document.body.removeAttribute("data-bs-spy");
+// The contents mark the part that one reads. Bootstrap, which would, marks the
+// next one where a part is short, and cannot tell which one was asked for at
+// the end of a page.
+document.body.removeAttribute("data-bs-spy");
+(() => {
+  const links = [...document.querySelectorAll(".bd-toc-nav ul.visible > li > a")]
+    .filter(link => link.hash.length > 1);
+  if (!links.length) return;
+  const named = hash => document.getElementById(decodeURIComponent(hash.slice(1)));
+  const parts = links.map(link => named(link.hash));
+  const top = part => part.getBoundingClientRect().top;
+  const root = document.documentElement;
+  let asked;
+  const mark = () => {
+    const line = parseFloat(getComputedStyle(root).scrollPaddingTop) + 24;
+    let at = parts.findLastIndex(part => top(part) <= line);
+    // Near its end a page cannot scroll on.
+    const end = scrollY + innerHeight >= root.scrollHeight - 2;
+    if (end) at = parts.length - 1;
+    // What was asked for counts as long as it is there.
+    const wanted = parts.indexOf(asked);
+    if (wanted >= 0 && top(asked) >= 0
+        && top(asked) < innerHeight * (end ? 1 : 0.5)) at = wanted;
+    links.forEach((link, i) => {
+      link.classList.toggle("active", i === at);
+      if (i === at) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    });
+  };
+  const ask = () => {
+    asked = location.hash && named(location.hash);
+    mark();
+  };
+  let soon;
+  const later = () => { soon ??= requestAnimationFrame(() => {
+    soon = undefined;
+    mark();
+  }); };
+  addEventListener("scroll", later, { passive: true });
+  addEventListener("resize", later);
+  document.addEventListener("toggle", later, true);
+  addEventListener("hashchange", ask);
+  addEventListener("load", ask);
+  ask();
+})();
+
+// The list of pages stays hidden on the next page, if it was; the page itself
+// sees to that before it is painted (_templates/layout.html).
+(() => {
+  const box = document.getElementById("pst-primary-sidebar-checkbox");
+  const wide = matchMedia("(min-width: 992px)");
+  const hidden = () => localStorage.getItem("relu-sidebar") === "hidden";
+  document.querySelector(".primary-toggle")?.addEventListener("click", () =>
+    // The theme's own handler comes first.
+    setTimeout(() => {
+      if (!wide.matches) return;
+      try {
+        localStorage.setItem("relu-sidebar", box.checked ? "hidden" : "shown");
+      } catch {}
+    }));
+  // The same box opens the list on a narrow screen.
+  wide.addEventListener("change", () => {
+    box.checked = wide.matches && hidden();
+  });
+})();
 
 // Which pages were read, in this browser alone. A page counts when its summary
 // or its end was on the screen.

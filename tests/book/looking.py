@@ -31,6 +31,9 @@ THEMES = ("light", "dark")
 
 SHOW_THEME = "theme => { document.documentElement.dataset.theme = theme; }"
 
+OPEN_FOLDS = """() => document.querySelectorAll("article details").forEach(
+  details => { details.open = true; })"""
+
 # Whether nothing slides any more, and a key scrolls all code that is too wide.
 SETTLED = """() => document.getAnimations().every(
     animation => animation.playState !== "running")

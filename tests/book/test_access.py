@@ -8,6 +8,7 @@ from bs4 import BeautifulSoup
 
 from tests.book.looking import (
     KINDS,
+    OPEN_FOLDS,
     PAGES,
     WIDTHS,
     open_page,
@@ -375,10 +376,6 @@ def test_each_term_has_its_definition(site, name):
         assert "See" not in note.get_text().split(), note
     ids = [node["id"] for node in document.select(".definition")]
     assert len(ids) == len(set(ids)) == len(terms) > 0
-
-
-OPEN_FOLDS = """() => document.querySelectorAll("article details").forEach(
-  details => { details.open = true; })"""
 
 
 def definitions_shown(page):

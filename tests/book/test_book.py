@@ -243,6 +243,51 @@ def test_icons_are_drawn(site, documents, name):
         assert drawn, f"_static/icons.css draws none of {signs}"
 
 
+# Before a unit, or where a formula was.
+LOOSE = re.compile(r"(?:\d|FORMULA) (?:%|s|ms|kB|MB|GB|points?)(?![\w%])")
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_no_line_breaks_between_a_number_and_its_unit(documents, name):
+    article = copy.copy(documents[name].find("main"))
+    for node in article.find_all(["script", "style", "pre", "code", "svg"]):
+        node.extract()
+    for node in article.find_all("math"):
+        node.replace_with("FORMULA")
+    assert LOOSE.findall(article.get_text()) == []
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_tables_name_their_columns(documents, name):
+    # The index uses tables for columns of text.
+    for table in documents[name].select("article table:not(.indextable)"):
+        heads = table.select("thead th")
+        assert heads, table
+        for head in heads:
+            assert head.get("scope") in ("col", "colgroup"), head
+            assert head.get_text().strip(), "a title that says nothing"
+
+
+@pytest.mark.parametrize("name", EVERY_PAGE)
+def test_formulas_say_their_latex(documents, name):
+    for formula in documents[name].find_all("math"):
+        assert formula["alttext"].strip(), formula
+
+
+def test_numbers_of_formulas_are_referred_to(documents):
+    numbered = {
+        (page.find("title").string, box["id"])
+        for page in documents.values()
+        for box in page.select(".formula[id]")
+    }
+    referred = {
+        (page.find("title").string, link["href"].removeprefix("#"))
+        for page in documents.values()
+        for link in page.select("article a[href^='#equation-']")
+    }
+    assert numbered == referred != set()
+
+
 def test_font_of_the_formulas_has_every_sign(documents):
     has = set(TTFont(FONT).getBestCmap())
     signs = {

@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.book.looking import (
     KINDS,
+    OPEN_FOLDS,
     SHOW_THEME,
     WIDTHS,
     address,
@@ -174,6 +175,184 @@ def test_formulas_have_their_font(browser, server, site, scheme):
     page.context.close()
 
 
+FONT_IS_THERE = """() => [...document.fonts].some(font =>
+  font.family.includes("STIX") && font.status === "loaded")"""
+
+# How far each root reaches below its radicand and beyond it, in em.
+ROOTS = """() => [...document.querySelectorAll("article msqrt")]
+  .filter(root => root.checkVisibility()).map(root => {
+    const size = parseFloat(getComputedStyle(root).fontSize);
+    const inside = [...root.children].map(node => node.getBoundingClientRect());
+    const box = root.getBoundingClientRect();
+    return {
+      text: root.textContent,
+      sign: (Math.min(...inside.map(box => box.left)) - box.left) / size,
+      hang: (box.bottom - Math.max(...inside.map(box => box.bottom))) / size,
+      gap: (box.right - Math.max(...inside.map(box => box.right))) / size,
+    };
+  })"""
+
+
+@pytest.mark.parametrize("name", pages_holding("<msqrt"))
+def test_roots_stand_on_their_line_and_leave_no_gap(browser, site, name):
+    # From disk, where the font may come when it comes.
+    page = open_page(browser, (site / name).as_uri())
+    page.evaluate(OPEN_FOLDS)
+    page.wait_for_function(FONT_IS_THERE)
+    roots = page.evaluate(ROOTS)
+    page.context.close()
+    assert roots
+    wrong = [
+        root
+        for root in roots
+        if not (0.7 < root["sign"] < 0.75 and abs(root["gap"]) < 0.05)
+        or root["hang"] > 0.2
+    ]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+# The sizes of what stands in fractions; and the same where a browser knows no
+# levels of scripts, with the rules that the book has for it.
+FRACTIONS = """() => [...document.querySelectorAll("article mfrac > *")].map(
+  part => parseFloat(getComputedStyle(part).fontSize)
+    / parseFloat(getComputedStyle(part.closest("math")).fontSize))"""
+NO_LEVELS = """() => {
+  const rules = [...document.styleSheets].flatMap(s => [...s.cssRules])
+    .filter(rule => rule.conditionText?.includes("not (math-depth"))
+    .flatMap(rule => [...rule.cssRules]).map(rule => rule.cssText);
+  const style = document.createElement("style");
+  style.textContent = "math * { font-size: inherit; math-depth: 0 !important }"
+    + rules.join("\\n");
+  document.head.append(style);
+  document.querySelectorAll("[style*=math-depth]").forEach(
+    node => node.style.removeProperty("math-depth"));
+}"""
+
+
+def test_fractions_are_as_small_where_levels_are_unknown(browser, server):
+    for name in pages_holding("<mfrac"):
+        page = open_page(browser, server + name)
+        known = page.evaluate(FRACTIONS)
+        page.evaluate(NO_LEVELS)
+        unknown = page.evaluate(FRACTIONS)
+        page.context.close()
+        assert unknown == pytest.approx(known, abs=0.03), name
+
+
+COPY = """node => {
+  const range = document.createRange();
+  range.selectNodeContents(node);
+  getSelection().removeAllRanges();
+  getSelection().addRange(range);
+  const event = new ClipboardEvent("copy", {
+    bubbles: true, cancelable: true, clipboardData: new DataTransfer() });
+  node.dispatchEvent(event);
+  return event.clipboardData.getData("text/plain");
+}"""
+
+
+def test_formulas_are_copied_as_latex(browser, server):
+    page = open_page(browser, server + "chapters/04_in_depth.html")
+    text = page.locator("article p:has(math):has-text('fixed point')").first
+    copied = text.evaluate(COPY)
+    assert r"$\rho = 1$" in copied and "fixed point" in copied
+    # Nothing that is hidden, such as the definition of a term.
+    note = text.locator(".definition").first.text_content()
+    assert note[:30] not in copied
+    formula = page.locator(".formula#equation-cosine-map")
+    copied = formula.locator("math").evaluate(COPY)
+    assert copied.startswith("$$") and r"\rho_{l+1} = J(\rho_l)" in copied
+    # What has no formula is the browser's own business.
+    assert page.locator("h1").evaluate(COPY) == ""
+    assert page.locator("#main-content > div[style]").count() == 0
+    page.context.close()
+
+
+LINKS = """() => [...document.querySelectorAll(".bd-toc-nav a")]
+  .filter(a => a.checkVisibility()).map(a => a.hash)"""
+MARKED = """() => [...document.querySelectorAll(
+  ".bd-toc-nav [aria-current]")].map(a => a.hash)"""
+
+
+@pytest.mark.parametrize(
+    "name", ["03_sigmoid_tanh", "07_dying_relu", "12_claims", "faq", "about"]
+)
+def test_contents_mark_the_part_one_is_in(browser, site, name):
+    url = (site / f"chapters/{name}.html").as_uri()
+    page = open_page(browser, url, reduced_motion="reduce")
+    hashes = page.evaluate(LINKS)
+    assert len(hashes) > 3
+    wrong = []
+    for part in hashes:
+        # By a link, and by an address.
+        page.evaluate("hash => { location.hash = hash; }", part)
+        page.evaluate(NEXT_FRAME)
+        if page.evaluate(MARKED) != [part]:
+            wrong.append((part, page.evaluate(MARKED)))
+        active = page.locator(".bd-toc-nav .active").count()
+        assert active == 1, part
+    # A reader who scrolls, from one end to the other.
+    page.evaluate("history.replaceState(null, '', ' '); scrollTo(0, 0)")
+    page.reload()
+    page.evaluate("scrollTo(0, 0)")
+    page.evaluate(NEXT_FRAME)
+    assert page.evaluate(MARKED) in ([], hashes[:1])
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    page.evaluate(NEXT_FRAME)
+    if page.evaluate(MARKED) != hashes[-1:]:
+        wrong.append(("the end", page.evaluate(MARKED)))
+    page.context.close()
+    assert wrong == []
+
+
+def test_hidden_sidebar_stays_hidden_on_the_next_page(browser, server):
+    page = open_page(browser, server + KINDS[0])
+    bar = page.locator(".bd-sidebar-primary")
+    button = page.locator(".primary-toggle:visible").first
+    for shown_next in (False, True):
+        button.click()
+        page.wait_for_timeout(400)
+        page.goto(server + "chapters/faq.html")
+        assert bar.is_visible() == shown_next
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    button.click()
+    # On a narrow screen it is a drawer, which nobody opened.
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.wait_for_timeout(400)
+    page.goto(server + KINDS[0])
+    assert not bar.is_visible()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_timeout(400)
+    assert not bar.is_visible()
+    assert page.errors == []
+    page.context.close()
+
+
+def test_folded_code_is_a_quiet_line(browser, site):
+    page = open_page(browser, (site / KINDS[0]).as_uri())
+    bars = page.locator("details.hide > summary")
+    assert bars.count() > 3
+    for bar in bars.all():
+        box = bar.bounding_box()
+        assert 24 <= box["height"] <= 30 and box["width"] < 200
+        style = bar.evaluate(
+            "node => { const {backgroundColor, borderLeftWidth, fontSize} ="
+            " getComputedStyle(node);"
+            " return [backgroundColor, borderLeftWidth, fontSize]; }"
+        )
+        assert style[:2] == ["rgba(0, 0, 0, 0)", "0px"], style
+        assert float(style[2].removesuffix("px")) < 15
+        assert bar.inner_text().strip() == "Show code"
+    frame = page.locator("details.hide").first.evaluate(
+        "node => getComputedStyle(node).boxShadow"
+    )
+    assert frame == "none"
+    bar.focus()
+    page.keyboard.press("Enter")
+    assert bar.inner_text().strip() == "Hide code"
+    page.context.close()
+
+
 def test_page_keeps_the_rules_of_accessibility(loaded):
     assert broken_rules(loaded, "light", 1280) == []
 
@@ -183,12 +362,16 @@ def test_page_keeps_them_in_the_dark_on_a_phone(loaded):
 
 
 def broken_rules(loaded, theme, width):
-    """Return the rules of WCAG 2.2 that a page breaks, each with a place."""
+    """Return the rules that a page breaks, each with a place.
+
+    They are those of WCAG 2.2 and what axe takes for best practice.
+    """
     resize(loaded, width)
     loaded.evaluate(SHOW_THEME, theme)
     loaded.evaluate(SHOW_ALL)
     loaded.evaluate(FLATTEN)
     rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    rules.append("best-practice")
     # What is in order need not be listed, which takes half of the time.
     options = {"runOnly": rules, "resultTypes": ["violations"]}
     found = Axe().run(loaded, options=options).response["violations"]

@@ -13,8 +13,8 @@ from pypdf import PdfReader
 from tests.book.looking import open_page
 
 LABELS = (
-    "Show code cell",
-    "Hide code cell",
+    "Show code",
+    "Hide code",
     "Skip to main",
     "Copy",
     "The controls need",

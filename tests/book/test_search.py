@@ -1,8 +1,11 @@
 """The search, by keyboard, from a server and from disk."""
 
+import json
+import re
+
 import pytest
 
-from tests.book.looking import address, open_page
+from tests.book.looking import PAGES, address, open_page, soup
 
 WANTED = {
     "dying relu": "Dying ReLU",
@@ -13,6 +16,16 @@ WANTED = {
     "exploding gradients": "Exploding gradients and large updates",
     "why not sigmoid": "Questions and answers",
     "sparsity": "Sparsity",
+    # As others call it.
+    "batchnorm": "Vanishing gradients",
+    "batch normalization": "Vanishing gradients",
+    "leaky relu": "Variants",
+    "lr": "Exploding gradients and large updates",
+    "dead neuron": "Dying ReLU",
+    "swish": "Variants",
+    "silu": "Variants",
+    "kaiming": "Vanishing gradients",
+    "backprop": "Glossary",
 }
 FIRST = 5
 
@@ -45,3 +58,33 @@ def test_search_finds_the_chapter(browser, server, site, scheme):
     page.context.close()
     assert levels == ["H1", "H2"]
     assert not lost, "\n".join(lost)
+
+
+def test_the_search_knows_where_terms_are_treated(site):
+    text = (site / "search.html").read_text("utf-8")
+    homes = json.loads(re.search(r"HOMES = (\{.+?\});", text)[1])
+    assert homes["dead unit"] == ["chapters/07_dying_relu"]
+    assert {f"{name}.html" for name in sum(homes.values(), [])} <= set(PAGES)
+
+
+def test_no_definition_shows_in_an_excerpt(browser, server, site):
+    notes = {
+        " ".join(note.get_text().split())[:40]
+        for name in PAGES
+        for note in soup(site / name).select(".definition")
+    }
+    assert notes
+    leaks = []
+    for query in ("dead unit", "minibatch", "learning rate"):
+        page = open_page(browser, f"{server}search.html?q={query}")
+        page.locator("[role=status]").filter(has_text="found").wait_for()
+        page.locator("#search-results .context").nth(5).wait_for()
+        for result in page.locator("#search-results li").all():
+            excerpt = result.locator(".context")
+            glossary = "glossary" in result.locator("a").get_attribute("href")
+            if glossary or not excerpt.count():
+                continue
+            text = " ".join(excerpt.inner_text().split())
+            leaks += [(query, note) for note in notes if note in text]
+        page.context.close()
+    assert leaks == []

@@ -2,7 +2,7 @@
 
 from docutils import nodes
 from docutils.utils import new_document
-from mathml import KeepTogether
+from mathml import KeepTogether, convert
 
 
 def test_signs_stay_with_their_formula_and_no_text_is_lost():
@@ -24,3 +24,8 @@ def test_signs_stay_with_their_formula_and_no_text_is_lost():
     assert document.astext() == "So (a, b, c) at last.d"
     together = [node.astext() for node in document.findall(nodes.inline)]
     assert together == ["(a,", "b,", "c)", "last.d"]
+
+
+def test_a_formula_says_its_latex_in_one_line():
+    formula = convert("\\frac{1}{2}\n< x", displaystyle=True)
+    assert 'alttext="\\frac{1}{2} &lt; x"' in formula
