@@ -102,6 +102,7 @@ if (!document.querySelector(".bd-toc-nav"))
   });
   strip?.querySelector("button").addEventListener("click", () => {
     set(() => read.clear());
+    document.dispatchEvent(new Event("relu-forget"));
     (box ?? document.querySelector(".chapters a")).focus();
   });
   show();
