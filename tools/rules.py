@@ -95,6 +95,11 @@ def _tags(cell):
         yield "the tags remove-cell and test go together"
 
 
+def _markdown_tags(cell):
+    for tag in sorted(tags(cell) - {WAITS}):
+        yield f"unknown tag {tag!r}; a Markdown cell may have {WAITS!r} alone"
+
+
 def _metadata(cell):
     for key in sorted(set(cell.metadata) - set(KEPT)):
         yield f"the metadata {key!r} is not stored: {TO_MEND}"
@@ -179,6 +184,7 @@ def _figure(cell):
 
 ANY_CELL = (_id, _metadata, _paths)
 CODE_CELL = (_tags, _source, _outputs, _figure)
+MARKDOWN_CELL = (_markdown_tags,)
 
 
 # --- rules for one notebook ---
@@ -191,7 +197,9 @@ def problems(nb):
         return found
     found += _notebook(nb)
     for cell in nb.cells:
-        rules = ANY_CELL + (CODE_CELL if cell.cell_type == "code" else ())
+        rules = ANY_CELL + (
+            CODE_CELL if cell.cell_type == "code" else MARKDOWN_CELL
+        )
         found += [f"{cell.id}: {p}" for rule in rules for p in rule(cell)]
     return found + [
         *_counts(nb),
