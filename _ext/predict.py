@@ -71,19 +71,20 @@ def marked(text):
         tags = cell["metadata"].get("tags", [])
         if (TAG in tags) != waiting and "remove-cell" not in tags:
             waiting = not waiting
-            cells.append(_comment(START + cell["id"] if waiting else END))
+            text = START + cell["id"] if waiting else END
+            cells.append(_comment(text, cell["id"]))
         cells.append(cell)
     if waiting:
-        cells.append(_comment(END))
+        cells.append(_comment(END, "last"))
     if len(cells) == before:
         return text
     return json.dumps(nb | {"cells": cells})
 
 
-def _comment(text):
+def _comment(text, place):
     return {
         "cell_type": "markdown",
-        "id": text.replace(": ", "-").replace(" ", "-"),
+        "id": f"{text.partition(':')[0].replace(' ', '-')}-{place}"[:64],
         "metadata": {},
         "source": f"% {text}",
     }

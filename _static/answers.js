@@ -328,6 +328,84 @@
   }
   groups.forEach((options, number) => quiz(options, `quiz-${number + 1}`));
 
+  // --- exercises on paper, by the checkers' own tables ---
+
+  const near = ({rtol, atol}, given, wanted) =>
+    given.every((one, i) => {
+      const other = Number(Array.isArray(wanted) ? wanted[i] : wanted);
+      return one === other
+        || Math.abs(one - other) <= atol + rtol * Math.abs(other);
+    });
+  // Returns whether an answer is right, and what there is to say about it.
+  const judge = (question, text) => {
+    const {truth, hints, options} = question;
+    if (options) return text in hints ? [false, hints[text]] : [true, ""];
+    const count = Array.isArray(truth) ? truth.length : 1;
+    const given = text.replace(/[[\]()]/g, " ").trim().split(
+      count > 1 ? /\s*[,;]\s*/ : /$^/).map(read);
+    if (given.length !== count || given.some(isNaN))
+      return [false, `write ${question.what}; a fraction such as 2/3 will do.`];
+    if (near(question, given, truth)) return [true, ""];
+    const known = hints.find(([, wrong]) => near(question, given, wrong));
+    return [false, known ? known[0] : question.hint];
+  };
+
+  const exercise = box => {
+    const {questions, others, praise} = JSON.parse(box.dataset.table);
+    const all = make("p", {className: "told"});
+    all.setAttribute("role", "status");
+    const right = new Set();
+    const rows = questions.map(question => {
+      const name = `${box.dataset.name} ${question.name}`;
+      const {options} = question;
+      const input = make(options ? "select" : "input");
+      if (options) input.append(...["", ...options].map(
+        text => make("option", {value: text}, text || "choose")));
+      else Object.assign(input, {type: "text", autocomplete: "off"});
+      const status = told();
+      const row = make("form", {className: "ask"},
+        make("label", {}, make("code", {}, question.name), " ", input),
+        make("button", {className: "answer-button"}, "Check"));
+      row.lastChild.setAttribute("aria-label", `Check ${question.name}`);
+      if (!options) {
+        const what = make("span", {className: "how"}, question.what);
+        what.id = `what-${name.replace(" ", "-")}`;
+        input.setAttribute("aria-describedby", what.id);
+        row.lastChild.before(what);
+      }
+      row.addEventListener("submit", event => {
+        event.preventDefault();
+        const text = input.value.trim();
+        keep(name, text || undefined);
+        right.delete(question.name);
+        if (!text) status.textContent = "Not attempted.";
+        else {
+          const [fine, hint] = judge(question, text);
+          if (fine) right.add(question.name);
+          status.textContent = fine ? "Right." : `Not yet: ${hint}`;
+        }
+        all.textContent = others.length || right.size < questions.length
+          ? "" : praise;
+      });
+      const before = kept(name);
+      if (typeof before === "string") input.value = before;
+      forgetting.push(() => {
+        input.value = status.textContent = all.textContent = "";
+      });
+      return [row, status];
+    });
+    box.append(make("p", {}, "Answer here, if you work on paper; your browser "
+      + "alone keeps it."), ...rows.flat(), all);
+    if (others.length) {
+      const names = others.flatMap(
+        (name, i) => [i ? ", " : "", make("code", {}, name)]);
+      box.append(make("p", {className: "how"}, ...names, ": the notebook's "
+        + "checker looks at this."));
+    }
+    box.hidden = false;
+  };
+  document.querySelectorAll(".answers").forEach(exercise);
+
   // An address may name something in a result that waits.
   const reveal = () => {
     const node = document.getElementById(

@@ -302,32 +302,38 @@ def own_names(texts):
     return [re.sub(r"(?<=['#])@[\w-]+", rename, text) for text in texts]
 
 
-def picture(fig):
+def picture(fig, marked=False):
     """Return a figure as an SVG document.
 
     Parameters
     ----------
     fig : matplotlib.figure.Figure
         The figure.
+    marked : bool, optional
+        Whether it says where its axes are, and has what they show in groups
+        of its own, so that a page can ask for a line in the empty axes.
 
     Returns
     -------
     str
-        A document that may also be put into a page. It says where its axes
-        are, and has what they show in groups of their own.
+        A document that may also be put into a page.
     """
-    drawing = Drawing()
-    for ax in fig.axes:
-        shown = (*ax.lines, *ax.collections, *ax.patches, *ax.texts)
-        for artist in (*shown, *filter(None, [ax.get_legend()])):
+    if marked:
+        legends = [*fig.legends, *(ax.get_legend() for ax in fig.axes)]
+        shown = [
+            artist
+            for ax in fig.axes
+            for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts)
+        ]
+        for artist in filter(None, [*shown, *legends]):
             artist.set_gid(DRAWN)
-    for legend in fig.legends:
-        legend.set_gid(DRAWN)
+    drawing = Drawing()
     elements = drawing.add(fig)
-    space = ' xmlns="http://www.w3.org/2000/svg"'
-    places = html.escape(json.dumps([axes(ax) for ax in fig.axes]))
-    space += f' data-axes="{places}"'
-    return own_names([drawing.svg(elements, space)])[0]
+    attributes = ' xmlns="http://www.w3.org/2000/svg"'
+    if marked:
+        places = html.escape(json.dumps([axes(ax) for ax in fig.axes]))
+        attributes += f' data-axes="{places}"'
+    return own_names([drawing.svg(elements, attributes)])[0]
 
 
 def axes(ax):

@@ -18,6 +18,29 @@ from utils.checks.feedback import attempted, shown, wrong
 
 SECONDS = 5  # for one call of an answer that is a function
 
+# Lists that take what is asked, while somebody listens.
+_listening = []
+
+
+@contextlib.contextmanager
+def listening():
+    """Yield a list of what `equals` and `choice` are asked meanwhile.
+
+    Each entry is the answer and a dict: its name, and what it is compared
+    with.
+    """
+    asked = []
+    _listening.append(asked)
+    try:
+        yield asked
+    finally:
+        _listening.remove(asked)
+
+
+def _tell(answer, **asked):
+    for each in _listening:
+        each.append((answer, asked))
+
 
 # --- reading an answer ---
 
@@ -62,6 +85,7 @@ def array(answer, name, what, shape=None):
 
 def choice(answer, name, options):
     """Return which of the texts in `options` the `answer` is, or raise."""
+    _tell(answer, name=name, options=list(options))
     attempted(**{name: answer})
     wanted = " or ".join(map(repr, options))
     if not isinstance(answer, str):
@@ -343,6 +367,15 @@ def equals(answer, name, truth, misconceptions, hint, what, **tolerance):
     Says what kind of answer is expected, not which: `what` is shown.
     `misconceptions` maps hints to wrong answers.
     """
+    _tell(
+        answer,
+        name=name,
+        truth=truth,
+        what=what,
+        hints=misconceptions,
+        hint=hint,
+        tolerance=tolerance,
+    )
     if np.ndim(truth):
         value = array(answer, name, what, np.shape(truth))
     else:
