@@ -31,6 +31,10 @@ THEMES = ("light", "dark")
 
 SHOW_THEME = "theme => { document.documentElement.dataset.theme = theme; }"
 
+# Results that wait for a prediction.
+OPEN_RESULTS = """() => document.querySelectorAll("details.result").forEach(
+  details => { details.open = true; })"""
+
 # Whether nothing slides any more, and a key scrolls all code that is too wide.
 SETTLED = """() => document.getAnimations().every(
     animation => animation.playState !== "running")
