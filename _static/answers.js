@@ -36,6 +36,14 @@
     node.setAttribute("role", "status");
     return node;
   };
+  // Does something, and leaves a node where it is on the screen.
+  const stay = (node, change) => {
+    const {top} = node.getBoundingClientRect();
+    change();
+    scrollBy({
+      top: node.getBoundingClientRect().top - top, behavior: "instant",
+    });
+  };
   const forgetting = [];
 
   // --- predictions ---
@@ -71,9 +79,15 @@
     const forget = () => { keep(name); set(); };
     const expect = given => {
       keep(name, given);
-      set(given);
+      stay(question, () => set(given));
       inside.focus({preventScroll: true});
     };
+    // What asks is not there while the result shows (book.css); the fold
+    // stays under the pointer.
+    summary.addEventListener("click", event => {
+      event.preventDefault();
+      stay(summary, () => { details.open = !details.open; });
+    });
     details.addEventListener("toggle", show);
     asks = ASKS[kind]?.(box, question, expect, status);
     show();
@@ -100,8 +114,7 @@
     return {
       first: () => buttons[0],
       fits: given => given in buttons && Number.isInteger(given),
-      mark: given => buttons.forEach((node, number) =>
-        node.setAttribute("aria-pressed", number === given)),
+      mark: () => {},
       say: given => {
         const words = make("strong");
         words.append(...buttons[given].cloneNode(true).childNodes);
@@ -302,17 +315,12 @@
       const summary = option.querySelector("summary");
       summary.addEventListener("click", event => {
         event.preventDefault();
-        const top = summary.getBoundingClientRect().top;
         const chosen = option.open ? undefined : number;
-        choose(chosen);
+        // What was open above is folded.
+        stay(summary, () => choose(chosen));
         keep(name, chosen);
         status.textContent = chosen === undefined ? "" : right(option)
           ? "Right." : "Not quite.";
-        // What was open above is folded; the answer stays under the pointer.
-        scrollBy({
-          top: summary.getBoundingClientRect().top - top,
-          behavior: "instant",
-        });
       });
     });
     forgetting.push(() => choose());
@@ -333,8 +341,8 @@
   const near = ({rtol, atol}, given, wanted) =>
     given.every((one, i) => {
       const other = Number(Array.isArray(wanted) ? wanted[i] : wanted);
-      return one === other
-        || Math.abs(one - other) <= atol + rtol * Math.abs(other);
+      return one === other || Number.isFinite(other)
+        && Math.abs(one - other) <= atol + rtol * Math.abs(other);
     });
   // Returns whether an answer is right, and what there is to say about it.
   const judge = (question, text) => {

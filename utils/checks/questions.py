@@ -100,8 +100,10 @@ def _numbers(told):
 
 
 def _plain(value):
-    """Return numbers as JSON can hold them; infinity is a text there."""
+    """Return numbers as JSON can hold them; infinity is JavaScript's word."""
     value = np.asarray(value, dtype=float)
     if value.ndim:
         return [_plain(part) for part in value]
-    return float(value) if np.isfinite(value) else str(float(value))
+    if np.isfinite(value):
+        return float(value)
+    return "Infinity" if value > 0 else "-Infinity"

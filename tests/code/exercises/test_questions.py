@@ -147,7 +147,7 @@ def test_numbers_words_and_tolerances_are_told():
         {
             "name": "loose",
             "what": "w",
-            "truth": [1.0, "inf"],
+            "truth": [1.0, "Infinity"],
             "hints": [["no.", [0.0, 0.0]]],
             "hint": "h.",
             "rtol": questions.RTOL,
