@@ -31,7 +31,7 @@ def folded(tmp_path):
             parser=Parser(),
             settings_overrides={
                 "nb_execution_mode": "off",
-                "output_folder": str(tmp_path),
+                "nb_output_folder": str(tmp_path),
                 "report_level": 5,
             },
         )
