@@ -36,6 +36,7 @@ SCRIPTS = (
     "scripts/bootstrap.js",
     "scripts/pydata-sphinx-theme.js",
     "book.js",
+    "answers.js",
 )
 # For tabs, an import, icons, translations, and the makers of the theme.
 UNUSED = (

@@ -34,7 +34,7 @@ READ = re.compile(r"chapters/(\d\d|ten)_\w+")
 MARK = """\
 <div class="reading"{page} hidden>
 <label><input type="checkbox">{label}</label>
-<button type="button">Forget what I have read</button>
+<button type="button">Forget what I have read and answered</button>
 </div>
 """
 # On the landing page, where there are only ticks to forget.

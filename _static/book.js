@@ -190,6 +190,7 @@ document.body.removeAttribute("data-bs-spy");
   });
   strip?.querySelector("button").addEventListener("click", () => {
     set(() => read.clear());
+    document.dispatchEvent(new Event("relu-forget"));
     (box ?? document.querySelector(".chapters a")).focus();
   });
   show();

@@ -5,7 +5,8 @@
     python -m tools.reading [NAMES]    all chapters without NAMES
 
 measures pages of the book that `make book` built, such as `07_dying_relu`, on
-a screen of 1280 by 900 pixels. What is folded does not count.
+a screen of 1280 by 900 pixels. What is folded does not count, but for results
+that wait for a prediction: who has made it reads them.
 """
 
 import sys
@@ -20,6 +21,8 @@ SCREEN = {"width": 1280, "height": 900}
 
 MEASURE = r"""screen => {
   const article = document.querySelector("article.bd-article");
+  article.querySelectorAll("details.result")
+    .forEach(result => { result.open = true; });
   const shown = selector => [...article.querySelectorAll(selector)]
     .filter(node => node.checkVisibility());
   const box = node => node.getBoundingClientRect();

@@ -35,8 +35,16 @@ from tools.paths import EXERCISES, SOLUTIONS
 SHOWS_ITSELF = {"explorer", "lab"}
 NOT_COMPARED = SHOWS_ITSELF | {"timing"}
 HIDDEN = {"hide-cell", "hide-input", "remove-cell", "remove-input"}
+# What a page folds until its reader has said what to expect (_ext/predict.py).
+WAITS = "waits"
 TAGS = (
-    NOT_COMPARED | HIDDEN | {"nbval-ignore-output", "raises-exception", "test"}
+    NOT_COMPARED
+    | HIDDEN
+    | {"nbval-ignore-output", "raises-exception", "test", WAITS}
+)
+PROMPT = re.compile(r"^\*\*Predict\b", re.MULTILINE)
+ASKS = re.compile(
+    r"(\n\n[*-] .+(\n[*-] .+)+|\n\n\*Your guess: ….*\*|\n\n\*Draw it: .+\*)$"
 )
 SECTIONS = ["Summary", "Quiz", "Exercises", "Further reading"]
 KINDS = {"on paper", "code", "prediction", "experiment"}
@@ -85,6 +93,11 @@ def _tags(cell):
         )
     if ("test" in found) != ("remove-cell" in found):
         yield "the tags remove-cell and test go together"
+
+
+def _markdown_tags(cell):
+    for tag in sorted(tags(cell) - {WAITS}):
+        yield f"unknown tag {tag!r}; a Markdown cell may have {WAITS!r} alone"
 
 
 def _metadata(cell):
@@ -171,6 +184,7 @@ def _figure(cell):
 
 ANY_CELL = (_id, _metadata, _paths)
 CODE_CELL = (_tags, _source, _outputs, _figure)
+MARKDOWN_CELL = (_markdown_tags,)
 
 
 # --- rules for one notebook ---
@@ -183,9 +197,16 @@ def problems(nb):
         return found
     found += _notebook(nb)
     for cell in nb.cells:
-        rules = ANY_CELL + (CODE_CELL if cell.cell_type == "code" else ())
+        rules = ANY_CELL + (
+            CODE_CELL if cell.cell_type == "code" else MARKDOWN_CELL
+        )
         found += [f"{cell.id}: {p}" for rule in rules for p in rule(cell)]
-    return found + [*_counts(nb), *_order(nb), *_headings(nb)]
+    return found + [
+        *_counts(nb),
+        *_order(nb),
+        *_headings(nb),
+        *_predictions(nb),
+    ]
 
 
 def _form(nb):
@@ -246,6 +267,43 @@ def _headings(nb):
     found = headings(first) if first.cell_type == "markdown" else []
     if [level for level, _ in found].count(1) != 1:
         yield f"{first.id}: the first cell must have one H1, the title"
+
+
+def _predictions(nb):
+    told, waiting = None, False
+    for cell in nb.cells:
+        waits = WAITS in tags(cell)
+        if waits and not waiting:
+            yield from (
+                f"{cell.id}: waits, and {problem} in the cell before it"
+                for problem in _prompt(told)
+            )
+        if waits and cell.cell_type == "markdown":
+            if headings(cell):
+                yield f"{cell.id}: waits, and has a heading"
+            if PROMPT.search(cell.source):
+                yield f"{cell.id}: waits, and asks for a prediction itself"
+        if "remove-cell" not in tags(cell):
+            told, waiting = cell, waits
+
+
+def _prompt(cell):
+    """Say what is wrong with the prompt that ends a cell."""
+    prompts = []
+    if cell is not None and cell.cell_type == "markdown":
+        prompts = list(PROMPT.finditer(cell.source))
+    if len(prompts) != 1:
+        yield "there is not one paragraph that starts with '**Predict.**'"
+        return
+    prompt = cell.source[prompts[0].start() :]
+    found = ASKS.search(prompt)
+    if not found:
+        yield (
+            "the prompt does not end with a list of options, "
+            "'*Your guess: … UNIT*' or '*Draw it: LINE*'"
+        )
+    elif re.search(r"\{\w+\}`|\]\(", found[0]):
+        yield "an option holds a role or a link; it becomes a button"
 
 
 def beats(nb):

@@ -128,4 +128,4 @@ def look(name, *parts):
 
 def _for_a_page(fig):
     """Return a figure as SVG, or None where a person looks at it."""
-    return None if kernel.person_watches() else svg.picture(fig)
+    return None if kernel.person_watches() else svg.picture(fig, marked=True)

@@ -11,7 +11,9 @@ Letters are outlines, so that a page looks the same where a font is missing.
 
 import base64
 import hashlib
+import html
 import io
+import json
 import re
 from xml.etree import ElementTree
 
@@ -27,6 +29,8 @@ DECIMALS, FINE = 1, 2
 HREF = "{http://www.w3.org/1999/xlink}href"
 WEBP = "data:image/webp;base64,"
 FALLING = "falling"
+# What a figure shows within its axes: a page can leave it out, to ask for it.
+DRAWN = "drawn"
 # Width and height of a sketch, in pixels of the page.
 SKETCH = 72, 36
 
@@ -149,7 +153,11 @@ class Drawing:
 
     def _shown(self, node, falling=False):
         """Yield the elements below a node, without groups that do nothing."""
+        drawn = False
         for child in node:
+            if drawn != (child.get("id") == DRAWN):
+                drawn = not drawn
+                yield f"<g class='{DRAWN}'>" if drawn else "</g>"
             falls = falling or child.get("id") == FALLING
             child.attrib.pop("id", None)
             if _name(child) == "path" and not child.get("d"):
@@ -164,6 +172,8 @@ class Drawing:
                 yield "</g>"
             elif child.get("style") != "fill: none":
                 yield self._text(child, DECIMALS)
+        if drawn:
+            yield "</g>"
 
     def _image(self, node, falling):
         """Yield a picture; one that falls once for each kind of page."""
@@ -292,23 +302,80 @@ def own_names(texts):
     return [re.sub(r"(?<=['#])@[\w-]+", rename, text) for text in texts]
 
 
-def picture(fig):
+def picture(fig, marked=False):
     """Return a figure as an SVG document.
 
     Parameters
     ----------
     fig : matplotlib.figure.Figure
         The figure.
+    marked : bool, optional
+        Whether it says where its axes are, and has what they show in groups
+        of its own, so that a page can ask for a line in the empty axes.
 
     Returns
     -------
     str
         A document that may also be put into a page.
     """
+    if marked:
+        legends = [*fig.legends, *(ax.get_legend() for ax in fig.axes)]
+        shown = [
+            artist
+            for ax in fig.axes
+            for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts)
+        ]
+        for artist in filter(None, [*shown, *legends]):
+            artist.set_gid(DRAWN)
     drawing = Drawing()
     elements = drawing.add(fig)
-    space = ' xmlns="http://www.w3.org/2000/svg"'
-    return own_names([drawing.svg(elements, space)])[0]
+    attributes = ' xmlns="http://www.w3.org/2000/svg"'
+    if marked:
+        places = html.escape(json.dumps([axes(ax) for ax in fig.axes]))
+        attributes += f' data-axes="{places}"'
+    return own_names([drawing.svg(elements, attributes)])[0]
+
+
+def axes(ax):
+    """Return where axes are in their figure's SVG, and what they measure.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Axes of a figure that was drawn.
+
+    Returns
+    -------
+    list
+        For x and for y: where the axis begins and ends in the picture, the
+        values there, the name of its scale, and its label.
+
+    Examples
+    --------
+    >>> fig, ax = plt.subplots(figsize=(4, 2))
+    >>> ax.set_position([0.25, 0.25, 0.5, 0.5])
+    >>> _ = ax.set(xlim=(0, 8), xlabel="layer", ylim=(0.1, 10), yscale="log")
+    >>> axes(ax)[0]
+    [72.0, 216.0, 0.0, 8.0, 'linear', 'layer']
+    >>> axes(ax)[1]
+    [108.0, 36.0, 0.1, 10.0, 'log', '']
+    >>> plt.close(fig)
+    """
+    box = ax.get_position()
+    width, height = 72 * ax.figure.get_size_inches()
+    ends = (
+        (box.x0 * width, box.x1 * width),
+        ((1 - box.y0) * height, (1 - box.y1) * height),
+    )
+    return [
+        [
+            *(round(float(end), 1) for end in where),
+            *(float(f"{end:.6g}") for end in axis.get_view_interval()),
+            axis.get_scale(),
+            axis.get_label().get_text(),
+        ]
+        for where, axis in zip(ends, (ax.xaxis, ax.yaxis))
+    ]
 
 
 def sketch(x, *curves, low, high):

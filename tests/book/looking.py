@@ -33,6 +33,9 @@ SHOW_THEME = "theme => { document.documentElement.dataset.theme = theme; }"
 
 OPEN_FOLDS = """() => document.querySelectorAll("article details").forEach(
   details => { details.open = true; })"""
+# Results that wait for a prediction.
+OPEN_RESULTS = """() => document.querySelectorAll("details.result").forEach(
+  details => { details.open = true; })"""
 
 # Whether nothing slides any more, and a key scrolls all code that is too wide.
 SETTLED = """() => document.getAnimations().every(

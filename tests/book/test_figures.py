@@ -9,7 +9,13 @@ import pytest
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from tests.book.looking import SHOW_THEME, THEMES, open_page, pages_holding
+from tests.book.looking import (
+    OPEN_RESULTS,
+    SHOW_THEME,
+    THEMES,
+    open_page,
+    pages_holding,
+)
 from tools.notebooks import pages, read
 from utils import svg
 from utils.plotting import LOOKS, STYLE
@@ -102,6 +108,7 @@ def faults(pixels):
 @pytest.mark.parametrize("name", pages_holding('role="img"'))
 def test_figures_are_legible_and_lie_on_the_page(browser, site, name):
     page = open_page(browser, (site / name).as_uri())
+    page.evaluate(OPEN_RESULTS)
     found = []
     for theme in THEMES:
         page.evaluate(SHOW_THEME, theme)
@@ -195,6 +202,7 @@ MAPS = """() => [...document.querySelectorAll("article image")].map(
 @pytest.mark.parametrize("name", pages_holding("class='on-dark'"))
 def test_on_maps_more_is_brighter_on_the_dark_page(browser, site, name):
     page = open_page(browser, (site / name).as_uri())
+    page.evaluate(OPEN_RESULTS)
     for theme in THEMES:
         page.evaluate(SHOW_THEME, theme)
         for kind, visible in page.evaluate(MAPS):

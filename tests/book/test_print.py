@@ -33,7 +33,9 @@ def folded(site, name):
     """Return the text of what is folded on a page, formulas left out."""
     html = (site / name).read_text(encoding="utf-8")
     article = BeautifulSoup(html, "html.parser").find("article")
-    for node in article.select("math, .definition, summary"):
+    # In the folds of results there are explorers.
+    controls = ".explorer-controls, .explorer noscript, .explorer script"
+    for node in article.select(f"math, .definition, summary, {controls}"):
         node.replace_with("\n\n")
     return [
         piece

@@ -58,12 +58,14 @@ def test_what_is_folded_printed_or_far_from_a_picture_is_measured(
         '<p style="margin: 0; height: 450px">Three words here.</p>'
         '<svg role="img" style="display: block; height: 900px"></svg>'
         "<details><summary>More</summary><p>Not to be counted.</p></details>"
+        '<details class="result"><summary>See</summary>'
+        '<p style="margin: 0; height: 900px">It is.</p></details>'
         '<div class="cell_output"><pre>1\n2\n3\n4</pre><pre>1</pre></div>'
         "<table><tr><td>0</td></tr></table>"
         '<p style="height: 1800px">One — two.</p></article>'
     )
     found = measure(page, file.as_uri())
     page.close()
-    assert (found.words, found.printed, found.tables) == (6, 1, 1)
+    assert (found.words, found.printed, found.tables) == (9, 1, 1)
     assert found.pictures == 1 and found.first == 0.5
-    assert 2 < found.stretch < 2.5 and 3.5 < found.screens < 4
+    assert 3 < found.stretch < 3.5 and 4.5 < found.screens < 5

@@ -168,6 +168,31 @@ def tag(id_, *tags):
     return lambda nb: find(nb, id_).metadata.update(tags=list(tags))
 
 
+def waiting(id_):
+    """Let a cell wait, whatever its other tags are."""
+
+    def change(nb):
+        metadata = find(nb, id_).metadata
+        metadata["tags"] = [*metadata.get("tags", []), rules.WAITS]
+
+    return change
+
+
+PREDICT = "**Predict.** Which?\n\n* this\n* that"
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["\n\n* this\n* that", "\n\n*Your guess: … %*", "\n\n*Draw it: it.*"],
+)
+def test_prediction_may_wait(end):
+    nb = clean()
+    find(nb, "look").source = f"## A\n\n**Predict.** Which?{end}"
+    waiting("graph")(nb)
+    tag("move", "waits")(nb)
+    assert rules.problems(nb) == []
+
+
 def mystnb(id_, part, **values):
     return lambda nb: find(nb, id_).metadata.mystnb[part].update(values)
 
@@ -361,6 +386,43 @@ FAULTS = {
     "no explorer": (
         each(tag("hinge", "timing", "nbval-ignore-output"), output("hinge")),
         "chapter: no cell is tagged explorer",
+    ),
+    "a tag on Markdown": (
+        tag("move", "test"),
+        "move: unknown tag 'test'; a Markdown cell may have 'waits' alone",
+    ),
+    "waiting for nothing": (
+        tag("move", "waits"),
+        "move: waits, and there is not one paragraph that starts with",
+    ),
+    "waiting for no answer": (
+        each(source("look", "**Predict.** Which?"), waiting("graph")),
+        "graph: waits, and the prompt does not end with a list of options",
+    ),
+    "an option with a link": (
+        each(
+            source("look", "**Predict.** Which?\n\n* {term}`one`\n* two"),
+            waiting("graph"),
+        ),
+        "graph: waits, and an option holds a role or a link",
+    ),
+    "a heading that waits": (
+        each(
+            source("look", PREDICT),
+            waiting("graph"),
+            tag("move", "waits"),
+            source("move", "## Next"),
+        ),
+        "move: waits, and has a heading",
+    ),
+    "a prediction that waits": (
+        each(
+            source("look", PREDICT),
+            waiting("graph"),
+            tag("move", "waits"),
+            source("move", PREDICT),
+        ),
+        "move: waits, and asks for a prediction itself",
     ),
     "two quizzes": (
         remove("quiz-two"),

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from xml.etree import ElementTree
 
@@ -179,3 +180,22 @@ def test_a_sketch_is_drawn_to_scale():
     assert value.get("points") == "0.0,32.0 18.0,32.0 72.0,8.0"
     assert slope.get("stroke-dasharray") and not value.get("stroke-dasharray")
     assert drawn.get("aria-hidden") == "true"
+
+
+def test_marked_figure_says_where_its_axes_are_and_what_they_show(fig):
+    ax = fig.subplots()
+    ax.plot([1, 30], [1e-9, 1], label="line")
+    ax.set(xlabel="layer", yscale="log")
+    ax.legend()
+    plain, marked = svg.picture(fig), svg.picture(fig, marked=True)
+    assert "data-axes" not in plain and "drawn" not in plain
+    assert marked.count("<g class='drawn'>") >= 1
+    root = ElementTree.fromstring(marked)
+    (((*_, left, right, scale, label), up),) = json.loads(
+        root.get("data-axes")
+    )
+    assert left < 1 and right > 30 and (scale, label) == ("linear", "layer")
+    assert up[0] > up[1] and up[4] == "log"
+    # All else is as it was.
+    bare = re.sub(r' data-axes="[^"]*"', "", marked)
+    assert len(bare) - len(plain) < 200

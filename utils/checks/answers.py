@@ -39,6 +39,30 @@ def fresh():
     return np.random.default_rng(_ENTROPY)
 
 
+# Lists that take what is asked, while somebody listens.
+_listening = []
+
+
+@contextlib.contextmanager
+def listening():
+    """Yield a list of what `equals` and `choice` are asked meanwhile.
+
+    Each entry is the answer and a dict: its name, and what it is compared
+    with.
+    """
+    asked = []
+    _listening.append(asked)
+    try:
+        yield asked
+    finally:
+        _listening.remove(asked)
+
+
+def _tell(answer, **asked):
+    for each in _listening:
+        each.append((answer, asked))
+
+
 # --- reading an answer ---
 
 
@@ -117,6 +141,7 @@ def choice(answer, name, options):
     Case, spaces around it and a full stop do not matter, and a number will do
     for an option that is one.
     """
+    _tell(answer, name=name, options=list(options))
     attempted(**{name: answer})
     wanted = " or ".join(map(repr, options))
     if not isinstance(answer, (str, bool, np.bool_)):
@@ -602,6 +627,18 @@ def equals(
     Says what kind of answer is expected, not which: `what` is shown.
     `misconceptions` maps hints to wrong answers.
     """
+    share = re.search("share|probab|between 0 and 1", what)
+    share = share and np.ndim(truth) == 0
+    _tell(
+        answer,
+        name=name,
+        truth=truth,
+        what=what,
+        hints=misconceptions | ({PERCENT: 100 * truth} if share else {}),
+        hint=hint,
+        unordered=unordered,
+        tolerance=near,
+    )
     if np.ndim(truth):
         value = array(answer, name, what, np.shape(truth), unordered)
         value = np.sort(value) if unordered else value
@@ -612,10 +649,9 @@ def equals(
     hint = hint_for(
         misconceptions, hint, lambda other: close(value, other, **near)
     )
-    share = re.search("share|probab|between 0 and 1", what)
     if hint not in misconceptions and np.isnan(value).any():
         hint = NAN
-    elif hint not in misconceptions and share and np.ndim(truth) == 0:
+    elif hint not in misconceptions and share:
         near_by = max(0.01 * truth, near.get("atol", 0))
         hint = PERCENT if abs(value / 100 - truth) <= near_by else hint
     raise wrong(f"`{name}`", what, shown(value), hint)
