@@ -19,6 +19,7 @@ FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,}).*?^(?P=fence)[ ]*$", re.M | re.S)
 ROLE = re.compile(r"\{(?P<kind>[\w:-]+)\}`(?P<body>[^`]+)`")
 EXPLICIT = re.compile(r"(?P<text>.*?)\s*<(?P<target>.+)>", re.S)
 LABEL = re.compile(r"^\(([\w-]+)\)=\n", re.M)
+FORMULA_LABEL = re.compile(r"^\$\$ \([\w-]+\)$", re.M)
 BOX = re.compile(
     r"^:::\{(?P<kind>\w+)\} *(?P<title>[^\n]*)\n(?P<options>(?::[^\n]*\n)*)"
     r"(?P<body>.*?)^:::[ ]*$",
@@ -108,7 +109,7 @@ def markdown(app, name, source):
 
 def text(app, name, source):
     """Return `markdown` of a piece without blocks of code."""
-    source = LABEL.sub("", source)
+    source = FORMULA_LABEL.sub("$$", LABEL.sub("", source))
     source = ROLE.sub(
         lambda found: role(app, name, **found.groupdict()), source
     )
@@ -126,7 +127,7 @@ def role(app, name, kind, body):
     if kind == "download":
         return f"`{shown}`"
     domain, _, kind = kind.rpartition(":")
-    domain = app.env.domains[domain or "std"]
+    domain = app.env.domains["math" if kind == "eq" else domain or "std"]
     inner = nodes.inline("", shown)
     node = pending_xref(
         "", inner, refdoc=name, refexplicit=bool(explicit), reftarget=target

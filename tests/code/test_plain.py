@@ -29,6 +29,11 @@ PAGE = """\
 
 A {term}`ReLU`, two {term}`gates <gate>`, {cite:t}`nair2010`, as
 {ref}`below <places>`, and [the words](glossary.md#term-gate).
+It is {eq}`positive`:
+
+$$
+x > 0
+$$ (positive)
 
 ```
 {term}`ReLU`
@@ -55,12 +60,13 @@ def book(tmp_path_factory):
         'extensions = ["myst_nb", "sphinxcontrib.bibtex"]\n'
         'bibtex_bibfiles = ["all.bib"]\nroot_doc = "page"\n'
         'bibtex_reference_style = "author_year"\n'
-        'myst_enable_extensions = ["colon_fence"]\n'
+        'myst_enable_extensions = ["colon_fence", "dollarmath"]\n'
     )
     (top / "all.bib").write_text(REFERENCES)
     (top / "glossary.md").write_text(GLOSSARY)
     (top / "page.md").write_text(
-        "# Page\n\n{cite:t}`nair2010`\n\n(places)=\n## Places\n\n"
+        "# Page\n\n{cite:t}`nair2010`\n\n$$\nx > 0\n$$ (positive)\n\n"
+        "(places)=\n## Places\n\n"
         "```{bibliography}\n```\n\n```{toctree}\nglossary\n```\n"
     )
     # What it registers with docutils is not for the tests after this one.
@@ -98,6 +104,7 @@ def test_boxes_and_folds_are_told_in_plain_markdown(book):
     assert (
         "<details>\n<summary>Why</summary>\n\nSince $x > 0$.\n\n</details>"
     ) in made
+    assert "It is (1):\n\n$$\nx > 0\n$$\n" in made
     # Code is nobody's markup.
     assert made.count("{term}") == 1 and ":::" not in made
 
