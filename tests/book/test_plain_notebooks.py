@@ -16,7 +16,9 @@ from nbconvert import HTMLExporter
 from tools.notebooks import pages, solutions
 from tools.paths import CHAPTERS, EXERCISES, ROOT
 
-MYST = re.compile(r"\{[\w:-]+\}`|^:{3,}|^`{3,}\{|^\([\w-]+\)=$", re.M)
+MYST = re.compile(
+    r"\{[\w:-]+\}`|^:{3,}|^`{3,}\{|^(?:\$\$ )?\([\w-]+\)=?$", re.M
+)
 RUN = (
     "chapters/ten_minutes",
     "chapters/exercises/01_definition",
