@@ -22,8 +22,8 @@ export OMP_NUM_THREADS
 # machines have four on two.
 workers := -n logical --maxprocesses 4
 
-.PHONY: help book pdf epub test weekly serve execute record measure benchmark mutations \
-    links lock clean browser
+.PHONY: help book pdf epub test weekly serve execute record measure \
+    benchmark mutations links lock clean browser
 
 help:
 	@echo 'make book       build the book into _build/html, every cell run anew'
