@@ -38,7 +38,7 @@ PATIENTS = {
 
 @checker
 def five(ill, remedy):
-    """Exercise 1: predict which of five networks is ill."""
+    """Exercise 1: predict which of five networks is faulty."""
     attempted(ill=ill, remedy=remedy)
     hints = {
         "ill": (
@@ -57,13 +57,13 @@ def five(ill, remedy):
                 "d": Hint(
                     "D",
                     "sigmoid's outputs are all positive, so their cosine rises "
-                    "layer by layer: in the ill one it starts near 1.",
+                    "layer by layer: in the faulty one it starts near 1.",
                 ),
                 "e": Hint(
                     "E",
                     "a gradient that is small in all layers alike is a matter "
-                    "of the rate: it would be ill if it fell sharply in each "
-                    "layer.",
+                    "of the rate: it would be a fault if it fell sharply in "
+                    "each layer.",
                 ),
             },
         ),
