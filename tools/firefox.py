@@ -29,6 +29,7 @@ KEYS = {
     "Tab": "\ue004",
     "Enter": "\ue007",
     "Shift": "\ue008",
+    "Control": "\ue009",
     "Escape": "\ue00c",
     "Space": " ",
 }
@@ -48,12 +49,14 @@ PREFERENCES = {
 }
 
 # What went wrong on this page: what its scripts and its policy say, warnings
-# too, what it wrote into the console as an error, and what did not come.
+# too, what it wrote into the console as an error, and what did not come. That
+# a font which may come late did so is no fault.
 ERRORS = """
 const page = window.windowGlobalChild.innerWindowId;
 const said = Services.console.getMessageArray().filter(
   m => m instanceof Ci.nsIScriptError && m.innerWindowID === page)
-  .map(m => m.errorMessage);
+  .map(m => m.errorMessage)
+  .filter(text => !text.includes("font-display timeout"));
 const written = Cc["@mozilla.org/consoleAPI-storage;1"]
   .getService(Ci.nsIConsoleAPIStorage).getEvents()
   .filter(e => e.innerID === page && e.level === "error")

@@ -101,6 +101,9 @@ def focus(fox, element):
     fox.run("arguments[0].focus()", element)
 
 
+# From disk, Firefox keeps what one page stored from all others; what a reader
+# chooses on one page and meets on another is tested on the server alone.
+
 # --- every kind of page ---
 
 
@@ -140,9 +143,11 @@ def test_an_error_would_be_seen(fox, server):
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_first_visit_follows_the_system_and_a_choice_is_kept(fox, at, theme):
+def test_first_visit_follows_the_system_and_a_choice_is_kept(
+    fox, server, theme
+):
     fox.prefer({DARK: int(theme == "dark")})
-    fox.open(at("chapters/faq.html"))
+    fox.open(server + "chapters/faq.html")
     look = "return document.documentElement.dataset"
     assert fox.run(look)["theme"] == theme
     # Light ink on a dark ground, or the other way round.
@@ -157,7 +162,7 @@ def test_first_visit_follows_the_system_and_a_choice_is_kept(fox, at, theme):
     while fox.run(look)["mode"] != "dark":
         fox.click(button)
     fox.prefer({DARK: 0})
-    fox.open(at("chapters/about.html"))
+    fox.open(server + "chapters/about.html")
     assert fox.run(look)["theme"] == "dark"
 
 
@@ -315,20 +320,20 @@ TICKED = """() => [...document.querySelectorAll(".read")].map(
   tick => tick.closest("a").firstChild.textContent.trim())"""
 
 
-def test_what_was_read_is_ticked_on_other_pages(fox, at):
-    fox.open(at(PREDICTIONS))
+def test_what_was_read_is_ticked_on_other_pages(fox, server):
+    fox.open(server + PREDICTIONS)
     assert fox.call(TICKED) == []
     fox.run("document.querySelector('.reading').scrollIntoView()")
     fox.until("return document.querySelector('.reading input').checked")
-    fox.open(at(LANDING))
+    fox.open(server + LANDING)
     assert len(fox.call(TICKED)) == 2
     fox.click(fox.find(".reading button"))
     fox.reload()
     assert fox.call(TICKED) == []
 
 
-def test_hidden_sidebar_stays_hidden_on_the_next_page(fox, at):
-    fox.open(at(KINDS[0]))
+def test_hidden_sidebar_stays_hidden_on_the_next_page(fox, server):
+    fox.open(server + KINDS[0])
     for shown_next in (False, True):
         toggles = fox.find_all(".primary-toggle")
         fox.click(next(filter(fox.visible, toggles)))
@@ -336,7 +341,7 @@ def test_hidden_sidebar_stays_hidden_on_the_next_page(fox, at):
             "return localStorage.getItem('relu-sidebar') === arguments[0]",
             "shown" if shown_next else "hidden",
         )
-        fox.open(at("chapters/faq.html"))
+        fox.open(server + "chapters/faq.html")
         assert fox.visible(fox.find(".bd-sidebar-primary")) == shown_next
 
 
@@ -366,7 +371,8 @@ def test_choice_opens_the_result_and_is_kept(fox, at):
     assert not is_open(fox, box)
     fox.click(option)
     assert told(fox, box).startswith(f"You expected: {words}.")
-    assert abs(fox.run(top, question) - before) < 1, "the place was lost"
+    # Firefox scrolls by whole pixels.
+    assert abs(fox.run(top, question) - before) < 2, "the place was lost"
     assert focused(fox, ".result-inside")
     assert fox.visible(fox.find("figure", box))
     fox.reload()
@@ -443,7 +449,7 @@ def test_exercise_is_answered_by_keyboard_and_kept(fox, at):
     fox.press("Enter")
     assert told(fox, box) == "Not attempted."
     fox.press(*"2.56", "Enter")
-    assert "positive bias lifts z" in told(fox, box)
+    assert told(fox, box).startswith("Not yet: a positive bias")
     fox.press("Home", "\N{MINUS SIGN}", "Enter")
     assert told(fox, box) == "Right."
     fox.reload()
