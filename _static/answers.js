@@ -417,6 +417,7 @@
 
   // An address may name something in a result that waits.
   const reveal = () => {
+    if (!location.hash) return;
     const node = document.getElementById(
       decodeURIComponent(location.hash.slice(1)));
     const folded = node?.closest("details.result:not([open])");

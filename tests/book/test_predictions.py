@@ -490,7 +490,7 @@ def test_exercise_is_answered_by_keyboard_and_kept(
     assert box.locator(".told").first.inner_text() == "Not attempted."
     page.keyboard.type("2.56")
     page.keyboard.press("Enter")
-    assert "positive bias lifts z" in box.locator(".told").first.inner_text()
+    assert "positive bias raises z" in box.locator(".told").first.inner_text()
     page.keyboard.press("Home")
     page.keyboard.type("\N{MINUS SIGN}")
     page.keyboard.press("Tab")

@@ -33,8 +33,10 @@ def folded(site, name):
     """Return the text of what is folded on a page, formulas left out."""
     html = (site / name).read_text(encoding="utf-8")
     article = BeautifulSoup(html, "html.parser").find("article")
-    # In the folds of results there are explorers.
+    # In the folds of results there are explorers; how to cite a page is not
+    # for paper.
     controls = ".explorer-controls, .explorer noscript, .explorer script"
+    controls += ", .citing"
     for node in article.select(f"math, .definition, summary, {controls}"):
         node.replace_with("\n\n")
     return [
