@@ -189,6 +189,7 @@ def _store(folder, one, result):
             if text
         )
     )
+    sys.stdout.flush()
 
 
 def _seconds(text):

@@ -8,7 +8,9 @@ done by accident or in passing. It is no wall: a kernel belongs to its student.
 import pickle
 import sys
 import types
+import warnings
 
+import numpy
 from IPython import get_ipython
 
 shell = get_ipython()
@@ -46,6 +48,11 @@ class Guard:
         self.check = check
         self.module = shell.user_ns[check]
         self.parts = [(*part, _code(part[-1])) for part in _parts()]
+        self.types = [
+            (holder, set(vars(holder)))
+            for holder in dict.fromkeys(part[0] for part in self.parts)
+            if isinstance(holder, type)
+        ]
         self.hooks = [
             (holder, name, list(getattr(holder, name)))
             for holder, names in (
@@ -55,6 +62,8 @@ class Guard:
             for name in names
             if hasattr(holder, name)
         ]
+        self.errors = numpy.geterr()
+        self.filters = list(warnings.filters)
         shell.ask_exit = leave
         self.patched = []
 
@@ -70,6 +79,10 @@ class Guard:
             if changed:
                 setattr(holder, name, thing)
                 self.patched.append(f"{where}.{name}".removeprefix("utils."))
+        for holder, names in self.types:
+            for name in set(vars(holder)) - names:
+                delattr(holder, name)
+                self.patched.append(f"{holder.__qualname__}.{name}")
         for holder, name, was in self.hooks:
             if list(getattr(holder, name)) != was:
                 getattr(holder, name)[:] = was
@@ -83,6 +96,8 @@ class Guard:
         if shell.user_ns.get(self.check) is not self.module:
             shell.user_ns[self.check] = self.module
             self.patched.append(self.check)
+        numpy.seterr(**self.errors)
+        warnings.filters[:] = self.filters
         shell.user_ns.pop(target, None)
 
     def after(self, target, expressions, path):

@@ -220,7 +220,9 @@ class _Execute(Execute):
     def _send(self, source):
         """Run code that is no cell; return the names of its errors."""
         cell = nbformat.v4.new_code_cell(source)
+        last = self.nb.cells[-1]
         self.execute_cell(cell, -1, store_history=False)
+        self.nb.cells[-1] = last  # nbclient put ours in its place
         return _errors(cell)
 
     def output(self, outs, msg, display_id, cell_index):

@@ -228,6 +228,7 @@ class _Places:
             line.strip() for cell in released for line in _lines(cell)
         }
         self.used = set()
+        self.several = set()  # cells of code, each for all that it answers
 
     def _own(self, cell):
         """Return what stands in the answer's own cell, or None."""
@@ -238,7 +239,7 @@ class _Places:
         return None if blank else source
 
     def _free(self, begin, end):
-        taken = set(self.theirs.values()) | self.used
+        taken = set(self.theirs.values()) | self.used - self.several
         return [n for n in range(begin, end) if n not in taken]
 
     def _under(self, cell, passed):
@@ -299,6 +300,7 @@ class _Places:
             if whole:
                 if whole[-1] not in self.theirs.values():
                     self.used.add(whole[-1])
+                    self.several.add(whole[-1])
                 return self.cells[whole[-1]].source, True
         parts = [n for n in under if wanted & _defined(self.cells[n].source)]
         if parts:
