@@ -5,10 +5,10 @@ import functools
 import re
 
 import nbformat
-from nbgrader.converters import GenerateFeedback
-from nbgrader.utils import is_grade
 from nbconvert.exporters import HTMLExporter
 from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.converters import GenerateFeedback
+from nbgrader.utils import is_grade
 
 from classroom.submissions import MB, grade_id
 

@@ -56,20 +56,21 @@ from classroom import (
     uploads,
     workers,
 )
-from classroom.handout import exercise
+from classroom.handout import SOLUTIONS, exercise
 
 ROOT = Path(__file__).resolve().parent.parent
-SOLUTIONS = ROOT / "chapters" / "solutions"
 EVERY = 30  # seconds between two writings of the tables
 
 
-def grade(given, rosters=None):
+def grade(given, stopped=()):
     """Grade the submissions, with a line printed for each.
 
     Parameters
     ----------
     given : Namespace
         The arguments of the command.
+    stopped : list
+        Ends it as soon as something is in it.
 
     Returns
     -------
@@ -82,9 +83,7 @@ def grade(given, rosters=None):
     }
     released = {name: exercise(nb) for name, nb in solutions.items()}
     with tempfile.TemporaryDirectory() as scratch:
-        found = intake.submissions(
-            given.submissions, released, Path(scratch)
-        )
+        found = intake.submissions(given.submissions, released, Path(scratch))
         found = _wanted(found, given)
         jobs = []
         for one in found:
@@ -99,11 +98,9 @@ def grade(given, rosters=None):
             if name in {one.notebook for one in jobs}
         }
         written = time.monotonic()
-        work = [
-            (one, parts[one.notebook], given.timeout) for one in jobs
-        ]
+        work = [(one, parts[one.notebook], given.timeout) for one in jobs]
         with tqdm(total=len(work), unit="notebook", disable=None) as bar:
-            for one, result in workers.results(work, given.timeout):
+            for one, result in workers.results(work, given.timeout, stopped):
                 _store(given.results, one, result)
                 bar.update()
                 if time.monotonic() - written > EVERY:
@@ -292,10 +289,6 @@ def _arguments(arguments):
     return parser, given
 
 
-def _stop(number, frame):
-    raise SystemExit(128 + number)
-
-
 def main(arguments=None):
     """Grade a class; the text of this module says how."""
     parser, given = _arguments(arguments)
@@ -308,12 +301,13 @@ def main(arguments=None):
         )
     if reason := sandbox.missing():
         print(sandbox.NONE.format(reason), file=sys.stderr)
-    signal.signal(signal.SIGTERM, _stop)
+    stopped = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # To raise from here could end in a finaliser, which drops it.
+        signal.signal(number, lambda number, _: stopped.append(number))
     workers.adopt()
-    done = False
     try:
-        count = grade(given)
-        done = True
+        count = grade(given, stopped)
     except ValueError as error:
         if "--only" not in str(error):
             raise
@@ -324,11 +318,12 @@ def main(arguments=None):
         with contextlib.suppress(OSError):  # full: the results are stored
             if stored:
                 results.write(given.results)
-        if not done and stored:
-            print(
-                f"stopped with {len(stored)} graded; --resume goes on",
-                file=sys.stderr,
-            )
+    if stopped:
+        print(
+            f"stopped with {len(stored)} graded; --resume goes on",
+            file=sys.stderr,
+        )
+        sys.exit(128 + stopped[0])
     if given.roster:
         if lost := uploads.strangers(stored, given.roster):
             print(f"not in the roster: {', '.join(lost)}")

@@ -8,6 +8,7 @@ in folders of any depth, under names such as `01_definition-Copy1 (1).ipynb`.
 import json
 import re
 import shutil
+import time
 import zipfile
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -90,15 +91,21 @@ def submissions(source, known, scratch):
     files, empty = _unwrapped(files, _folders(source), known)
     students = defaultdict(list)
     for file in files:
-        students[_student(file)].append(file)
+        students[_student(*file.parts)].append(file)
     found = []
     for (student, system, number), theirs in students.items():
         origin = {"student": student, "system": system, "number": number}
         found += _of_student(origin, theirs, known)
-    found += [
-        Submission(name, remarks=["no notebook in this folder"])
-        for name in empty - {key[0] for key in students}
-    ]
+    for name in empty - {file.parts[0] for file in files}:
+        student, system, number = _student(name)
+        found.append(
+            Submission(
+                student,
+                remarks=["no notebook in this folder"],
+                system=system,
+                number=number,
+            )
+        )
     return sorted(found, key=lambda one: (one.student, one.notebook))
 
 
@@ -124,7 +131,7 @@ def _files(source, parts, scratch, depth):
         else:
             yield from _unzipped(source, parts, scratch, depth)
     elif source.is_file():
-        yield _File(parts, source, (source.stat().st_mtime,))
+        yield _File(parts, source, time.localtime(source.stat().st_mtime)[:6])
 
 
 def _unzipped(source, parts, scratch, depth):
@@ -184,14 +191,14 @@ def _unwrapped(files, empty, known):
     return files, empty
 
 
-def _student(file):
+def _student(*parts):
     """Return a student's name, system and number in it."""
-    for part in file.parts:
+    for part in parts:
         if found := MOODLE.fullmatch(part):
             return f"{found[1]}_{found[2]}", "moodle", found[2]
-    if len(file.parts) == 1 and (found := CANVAS.fullmatch(file.parts[0])):
+    if len(parts) == 1 and (found := CANVAS.fullmatch(parts[0])):
         return f"{found[1]}_{found[2]}", "canvas", found[2]
-    return file.parts[0], "", ""
+    return parts[0], "", ""
 
 
 def _of_student(origin, files, known):

@@ -118,7 +118,5 @@ def _pack(folder, entries):
         for entry in entries:
             page = Path(entry["student"], f"{entry['notebook']}.html")
             if (folder / "feedback" / page).is_file():
-                archive.write(
-                    folder / "feedback" / page, uploads.place(entry)
-                )
+                archive.write(folder / "feedback" / page, uploads.place(entry))
     os.replace(half, folder / "feedback.zip")

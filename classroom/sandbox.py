@@ -62,7 +62,9 @@ def missing():
     if sys.platform != "linux":
         return f"bubblewrap is for Linux, and this is {sys.platform}"
     if not shutil.which("bwrap"):
-        return "bubblewrap is not installed; on Debian, its package is so named"
+        return (
+            "bubblewrap is not installed; on Debian, its package is so named"
+        )
     run = subprocess.run(
         [*command(), sys.executable, "-c", "import ipykernel"],
         capture_output=True,

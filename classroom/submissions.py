@@ -264,7 +264,9 @@ class _Places:
             for one in self.released[at + 1 :]
             if self.theirs.get(one.id, -1) > begin
         ]
-        return self._free(begin + 1, min(ends, default=len(self.cells))), before
+        return self._free(
+            begin + 1, min(ends, default=len(self.cells))
+        ), before
 
     def code(self, cell):
         """Return the code that answers, and whether it stood elsewhere."""
@@ -280,9 +282,14 @@ class _Places:
             for n in under
             if n not in stubs and self.cells[n].cell_type == "code"
         ]
-        anywhere = [n for n in self._free(0, len(self.cells)) if n not in under]
+        anywhere = [
+            n for n in self._free(0, len(self.cells)) if n not in under
+        ]
         moved = [
-            (number, _defined(self.cells[number].source) - _defined(one.source))
+            (
+                number,
+                _defined(self.cells[number].source) - _defined(one.source),
+            )
             for one in self.released
             if is_solution(one)
             and (number := self.theirs.get(one.id)) is not None
@@ -376,7 +383,7 @@ def _is_prose(source):
 
 
 def _defined(source):
-    """Return the names that code defines, by its unindented lines.
+    r"""Return the names that code defines, by its unindented lines.
 
     >>> sorted(_defined("def f(x):\\n    y = x\\n\\na, b = c = 1, 2\\nd == 2"))
     ['a', 'b', 'c', 'f']

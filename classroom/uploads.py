@@ -44,7 +44,12 @@ def roster(path, column=None):
     except (OSError, ValueError, csv.Error) as error:
         raise BadRoster(f"{str(path)!r} is no table: {error}") from None
     if {"Identifier", "Grade"} <= set(fields):
-        return dict(system="moodle", fields=fields, rows=rows, column="Grade")
+        return {
+            "system": "moodle",
+            "fields": fields,
+            "rows": rows,
+            "column": "Grade",
+        }
     if {"Student", "ID", "Section"} <= set(fields):
         found = [name for name in fields if ASSIGNMENT.fullmatch(name)]
         if column is not None:
@@ -55,9 +60,12 @@ def roster(path, column=None):
                 f"'Exercises 1 (4711)'; {path.name} has {found or fields}, "
                 f"got {column!r}"
             )
-        return dict(
-            system="canvas", fields=fields, rows=rows, column=found[0]
-        )
+        return {
+            "system": "canvas",
+            "fields": fields,
+            "rows": rows,
+            "column": found[0],
+        }
     raise BadRoster(
         "the table must be Moodle's grading worksheet, with the columns "
         "Identifier and Grade, or Canvas's gradebook, with Student, ID and "
@@ -157,7 +165,9 @@ def strangers(entries, given):
     """Return the students that the table of the course system lacks."""
     students = defaultdict(list)
     for entry in entries:
-        students[entry["student"]].append((entry, {"notebook": "", "total": "1", "of": "1"}))
+        students[entry["student"]].append(
+            (entry, {"notebook": "", "total": "1", "of": "1"})
+        )
     blank = [{**row, given["column"]: ""} for row in given["rows"]]
     there = set()
     for student, theirs in students.items():
@@ -174,7 +184,9 @@ def _plain(name):
     'anna lee'
     """
     last, comma, first = name.partition(",")
-    return " ".join(f"{first} {last}".split() if comma else name.split()).lower()
+    return " ".join(
+        f"{first} {last}".split() if comma else name.split()
+    ).lower()
 
 
 def place(entry):

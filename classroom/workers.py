@@ -53,9 +53,7 @@ def _grade(one, parts, timeout, folder):
     nb = placed.notebook
     states, more = kernel.run(nb, released, checks, folder, timeout)
     names = {grade_id(cell) for cell in released.cells} - {None}
-    scores = kernel.points(
-        solution, states, checks, names - placed.unanswered
-    )
+    scores = kernel.points(solution, states, checks, names - placed.unanswered)
     told = [*remarks, *placed.remarks, *more, *_unasked(placed, scores, nb)]
     if placed.left:
         texts = [" ".join(text.split())[:80] for text in placed.left[:3]]
@@ -223,7 +221,7 @@ class _Run:
         self.folder.cleanup()
 
 
-def results(jobs, timeout):
+def results(jobs, timeout, stopped=()):
     """Yield the submission and the result of each of `jobs`, as they come.
 
     Parameters
@@ -231,11 +229,13 @@ def results(jobs, timeout):
     jobs : list of tuple
         A submission, (solution, released, checks) and seconds for a cell.
     timeout : int
+    stopped : list
+        As soon as something is in it, all that still runs is killed.
     """
     jobs, running = list(jobs), []
     seconds = START + HANGING * timeout
     try:
-        while jobs or running:
+        while (jobs or running) and not stopped:
             while jobs and len(running) < (os.cpu_count() or 1):
                 running.append(_Run(jobs.pop(0), seconds))
             wait([run.pipe for run in running], timeout=1)

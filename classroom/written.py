@@ -144,7 +144,9 @@ def enter(entries, text):
     given = {}
     # Semicolons are what a spreadsheet writes where a comma is the decimal.
     dialect = ";" if ";" in text.partition("\n")[0] else ","
-    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=dialect)
+    rows = csv.DictReader(
+        io.StringIO(text.removeprefix("\ufeff")), delimiter=dialect
+    )
     if not {"student", "notebook", "question", "points"} <= set(
         rows.fieldnames or ()
     ):
@@ -155,7 +157,11 @@ def enter(entries, text):
     for number, row in enumerate(rows, 2):
         points = (row["points"] or "").strip().replace(",", ".")
         # An apostrophe kept the name from being a formula.
-        key = row["student"].removeprefix("'"), row["notebook"], row["question"]
+        key = (
+            row["student"].removeprefix("'"),
+            row["notebook"],
+            row["question"],
+        )
         if not points:
             continue
         cell = answers.get(key)

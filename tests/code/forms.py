@@ -319,9 +319,7 @@ def contents():
             ("backward-check", "moment-check"),
             ("rescale-why-answer",),
         ),
-        "wrong": Form(
-            answered(wrong=WRONG), set(CHECKS) - {"rescale-check"}
-        ),
+        "wrong": Form(answered(wrong=WRONG), set(CHECKS) - {"rescale-check"}),
         "copied into a fresh one": Form(fresh(answered()), remark=NAMELESS),
         "fresh, untouched": Form(
             fresh(copy.deepcopy(RELEASED)), CHECKS, (), NAMELESS
@@ -377,9 +375,7 @@ def contents():
             remark=UNDER,
         ),
         "piled on top": Form(piled(), remark=UNDER),
-        "answered below the check": Form(
-            later("moment-answer"), remark=UNDER
-        ),
+        "answered below the check": Form(later("moment-answer"), remark=UNDER),
         "copied cell": Form(twin(), remark="copied, the original counts"),
         "deleted": Form(
             without(
@@ -596,9 +592,7 @@ def _zip(name, number, content):
             ),
         }
     )
-    return {
-        f"{name}_{number}_assignsubmission_file_/mine.zip": (inner, 2026)
-    }
+    return {f"{name}_{number}_assignsubmission_file_/mine.zip": (inner, 2026)}
 
 
 def _zip_in_zip(name, number, content):

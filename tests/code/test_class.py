@@ -50,8 +50,9 @@ def graded(folder, size, every, more):
     """Grade a class of `size` and `more`; return what is left of it."""
     members, fair = forms.class_of(size, every, more)
     (folder / "class.zip").write_bytes(forms.zipped(members))
-    start, before = time.monotonic(), resource.getrusage(
-        resource.RUSAGE_CHILDREN
+    start, before = (
+        time.monotonic(),
+        resource.getrusage(resource.RUSAGE_CHILDREN),
     )
     run = command(
         folder / "class.zip", folder / "new" / "results", "--timeout", 10
@@ -79,13 +80,17 @@ def table(path):
 
 def unfair(graded):
     """Return the students who did not get what a fair reader gives."""
-    rows = {row["student"]: row for row in table(graded.results / "grades.csv")}
+    rows = {
+        row["student"]: row for row in table(graded.results / "grades.csv")
+    }
     assert set(rows) == set(graded.fair)
     found = []
     for student, (what, how, form) in graded.fair.items():
         row, blank = rows[student], dict.fromkeys(grading.results.FIELDS, "")
         blank |= {"student": student, "notebook": forms.NAME} | form.row()
-        told = re.sub(r"\d versions, the newest counts: [^;]*(; )?", "", row["remarks"])
+        told = re.sub(
+            r"\d versions, the newest counts: [^;]*(; )?", "", row["remarks"]
+        )
         right = (
             not told if form.remark is None else form.remark in told
         ) and blank | {"remarks": ""} == row | {"remarks": ""}
@@ -191,7 +196,9 @@ def test_uploads_have_a_row_a_student_and_a_byte_order_mark(sample):
 
 
 @of_the_class
-def test_points_by_hand_flow_into_totals_feedback_and_uploads(sample, tmp_path):
+def test_points_by_hand_flow_into_totals_feedback_and_uploads(
+    sample, tmp_path
+):
     rows = table(sample.results / "by_hand.csv")
     page = (sample.results / "by_hand.html").read_text(encoding="utf-8")
     assert page.count("<input") == len(rows)
@@ -320,4 +327,6 @@ def test_a_sandbox_that_does_not_start_is_none(monkeypatch):
         lambda *_, **__: SimpleNamespace(returncode=1, stderr="bwrap: no\n"),
     )
     monkeypatch.setattr(sandbox.sys, "platform", "linux")
-    assert sandbox.missing.__wrapped__() == "bubblewrap does not start: bwrap: no"
+    assert (
+        sandbox.missing.__wrapped__() == "bubblewrap does not start: bwrap: no"
+    )
