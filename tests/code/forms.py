@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import nbformat
 from nbgrader.utils import is_solution
 
-from classroom import grading, handout
+from classroom import grading, handout, sandbox
 
 NAME = "01_definition"
 SOLUTION = nbformat.read(grading.SOLUTIONS / f"{NAME}.ipynb", as_version=4)
@@ -502,15 +502,7 @@ for path in (utils.checks.definition.__file__,
     except OSError:
         pass
 """
-KILLS = """
-import os, signal
-for pid in range(1, 5):
-    if pid != os.getpid():
-        try:
-            os.kill(pid, signal.SIGTERM)
-        except OSError:
-            pass
-"""
+KILLS = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
 
 
 def _cheat(code):
@@ -539,7 +531,12 @@ def hostile():
             remark="numpy.allclose",
         ),
         "rewrites the clone": tried(REWRITES, "not placed"),
-        "kills what it can": Form(scratch(KILLS)),
+        # In a sandbox there is nobody above; elsewhere it ends its own worker.
+        "kills its parent": (
+            Form(scratch(KILLS), remark="was killed", points=False)
+            if sandbox.missing()
+            else Form(scratch(KILLS))
+        ),
     }
 
 
