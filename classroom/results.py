@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 from classroom import uploads, written
-from classroom.tables import table
+from classroom.tables import safe, table
 
 FIELDS = (
     "student",
@@ -105,8 +105,11 @@ def write(folder):
     roster = folder / "graded" / "roster.json"
     given = json.loads(roster.read_text()) if roster.is_file() else None
     for name, (fields, lines) in uploads.tables(entries, rows, given).items():
+        # What the course system wrote goes back as it came.
+        theirs = given and name == f"{given['system']}.csv"
+        text = table(fields, lines, str if theirs else safe)
         # Spreadsheets take a file for UTF-8 by its byte-order mark.
-        _write(folder / name, "\ufeff" + table(fields, lines))
+        _write(folder / name, "\ufeff" + text)
     _pack(folder, entries)
     return rows
 

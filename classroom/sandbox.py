@@ -40,7 +40,7 @@ def command(writable=(), readable=()):
     ]
     python = {sys.prefix, sys.base_prefix, *map(_home, (sys.executable,))}
     for folder in (*SYSTEM, *sorted(python), *readable):
-        if os.path.islink(folder):
+        if folder in SYSTEM and os.path.islink(folder):  # /lib -> usr/lib
             words += ["--symlink", os.readlink(folder), folder]
         elif os.path.exists(folder):
             words += ["--ro-bind", str(folder), str(folder)]

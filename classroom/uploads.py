@@ -4,6 +4,8 @@ import csv
 import re
 from collections import defaultdict
 
+from classroom.tables import safe
+
 MOODLE = ("Identifier", "Full name", "Grade", "Feedback comments")
 CANVAS = ("Student", "ID", "Section", "Exercises")
 # What may name a student in a table of the course system, besides its number.
@@ -156,7 +158,7 @@ def _filled(given, students):
         if theirs:
             row[given["column"]] = total(theirs)
             if "Feedback comments" in row:
-                row["Feedback comments"] = _comment(theirs)
+                row["Feedback comments"] = safe(_comment(theirs))
         lines.append(row)
     return given["fields"], lines
 

@@ -330,3 +330,11 @@ def test_a_sandbox_that_does_not_start_is_none(monkeypatch):
     assert (
         sandbox.missing.__wrapped__() == "bubblewrap does not start: bwrap: no"
     )
+
+
+def test_a_link_is_bound_to_what_it_leads_to(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    words = sandbox.command(readable=[tmp_path / "link"])
+    link = str(tmp_path / "link")
+    assert words[words.index(link) - 1 :][:3] == ["--ro-bind", link, link]

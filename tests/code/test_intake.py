@@ -185,6 +185,12 @@ def test_moodles_worksheet_keeps_all_but_grade_and_comment(tmp_path):
     }
     assert lines[1] == before[1]
     assert uploads.strangers([one, entry("x")], given) == ["x"]
+    (tmp_path / "graded").mkdir()
+    (tmp_path / "graded" / "roster.json").write_text(json.dumps(given))
+    results.save(tmp_path, one)
+    results.write(tmp_path)
+    text = (tmp_path / "moodle.csv").read_text(encoding="utf-8-sig")
+    assert list(csv.DictReader(text.splitlines())) == lines  # "-" stays "-"
 
 
 def test_canvas_gradebook_keeps_all_but_the_column(tmp_path):
