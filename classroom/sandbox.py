@@ -35,8 +35,6 @@ def command(writable=(), readable=()):
         "/proc",
         "--dev",
         "/dev",
-        "--tmpfs",
-        "/tmp",
     ]
     python = {sys.prefix, sys.base_prefix, *map(_home, (sys.executable,))}
     for folder in (*SYSTEM, *sorted(python), *readable):
