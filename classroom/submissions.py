@@ -385,7 +385,7 @@ def _is_prose(source):
 def _defined(source):
     r"""Return the names that code defines, by its unindented lines.
 
-    >>> sorted(_defined("def f(x):\\n    y = x\\n\\na, b = c = 1, 2\\nd == 2"))
+    >>> sorted(_defined("def f(x):\n    y = x\n\na, b = c = 1, 2\nd == 2"))
     ['a', 'b', 'c', 'f']
     """
     names = set()
