@@ -1,468 +1,192 @@
-"""Grade a folder of exercises that students handed in, with nbgrader.
+"""Grade what came back from a course system, with nbgrader.
 
 ::
 
-    python -m classroom.grading SUBMISSIONS RESULTS [--timeout SECONDS]
+    python -m classroom.grading SUBMISSIONS RESULTS [--resume] [--only NAME]
+        [--roster TABLE [--column NAME]] [--timeout SECONDS]
 
-SUBMISSIONS holds a folder per student, with notebooks named as they were
-handed out: SUBMISSIONS/anna/01_definition.ipynb. RESULTS must not exist yet.
-It gets feedback/anna/01_definition.html and grades.csv, with a row for each
-student and notebook:
+SUBMISSIONS is the ZIP or folder that Moodle, Canvas or nbgrader gives, or a
+folder per student: SUBMISSIONS/anna/01_definition.ipynb. RESULTS gets
 
-exercise_1 ...
-    Points of the cells that nbgrader graded; blank without such an exercise.
-total, of
-    Their sum, and what it could be.
-by_hand
-    Points of the written answers that are there: for the teacher to add.
-remarks
-    What was missing, or why the notebook could not be graded. An apostrophe
-    leads a text that a spreadsheet would take for a formula.
+grades.csv
+    A row for each student and notebook: points per exercise, their `total`
+    and what it could be (`of`), `by_hand` for the points of written answers
+    that wait for the teacher, and remarks. An apostrophe leads a text that a
+    spreadsheet would take for a formula.
+moodle.csv, canvas.csv
+    A row for each student, for the course system; the rows of TABLE, if one
+    is given: Moodle's grading worksheet, or Canvas's gradebook.
+feedback, feedback.zip
+    A page for each notebook, and all of them as the course system takes them.
+by_hand.html, by_hand.csv
+    The written answers: see `classroom.by_hand`.
 
 What runs is the notebook handed out, with the student's answers put in. A
 cell that never ends, or ends the kernel, costs its own points or those of the
-cells after it. Each submission has a folder and processes of its own, with
-limits on time, memory and file size, and nothing is written to RESULTS while
-one runs. That contains accidents. It does not contain an attack: a cell can
-do what the person can who runs this command.
+cells after it. Each submission has a folder, limits on time, memory and file
+size and, where bubblewrap is installed, a sandbox without a network.
+
+Results are stored as they come. `--resume` goes on after a stop, `--only`
+grades a student or an exercise again.
 
 Grading wants Linux or macOS. On macOS the limit on memory may have no effect.
 """
 
 import argparse
 import contextlib
-import copy
-import csv
-import ctypes
+import hashlib
 import json
-import multiprocessing
 import os
-import re
+import signal
 import sys
 import tempfile
 import time
-from collections import Counter
-from multiprocessing.connection import wait
 from pathlib import Path
 
 import nbformat
-import psutil
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbgrader.api import Gradebook
-from nbgrader.converters import (
-    Autograde,
-    GenerateAssignment,
-    GenerateFeedback,
-    NbGraderException,
-)
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import Execute
-from nbgrader.utils import is_grade, is_solution
+from tqdm import tqdm
 
-from classroom.handout import CONFIG, exercise
-from classroom.submissions import (
-    LARGEST,
-    MB,
-    Ungraded,
-    grade_id,
-    read,
-    transplant,
+from classroom import (
+    checking,
+    feedback,
+    intake,
+    kernel,
+    results,
+    sandbox,
+    uploads,
+    workers,
 )
+from classroom.handout import SOLUTIONS, exercise
 
 ROOT = Path(__file__).resolve().parent.parent
-SOLUTIONS = ROOT / "chapters" / "solutions"
-
-FIELDS = (
-    "student",
-    "notebook",
-    *(f"exercise_{n}" for n in range(1, 7)),
-    "total",
-    "of",
-    "by_hand",
-    "remarks",
-)
-FORMULA = tuple("=+-@\t\r")  # a spreadsheet takes what begins so for one
-HANGING = 10  # as many cells may hang before a submission is stopped
-START = 60  # seconds for all else in a submission
-LONGEST = MB  # the output of a cell
-LIMITS = {  # importing torch takes 1 GB of address space
-    "RLIMIT_AS": 4096 * MB,
-    "RLIMIT_FSIZE": 100 * MB,
-    "RLIMIT_NOFILE": 512,
-    "RLIMIT_CORE": 0,
-}
-CSP = (
-    '<meta http-equiv="Content-Security-Policy" content="default-src '
-    "'none'; img-src data:; style-src 'unsafe-inline'\">"
-)
+EVERY = 30  # seconds between two writings of the tables
 
 
-# --- what is in the folder ---
+def grade(given, stopped=()):
+    """Grade the submissions, with a line printed for each.
 
-
-def submissions(folder):
-    """Yield (student, notebook, path, remark) for all that is in `folder`.
-
-    The path is None, and the remark says why, where there is nothing to
-    grade. Hidden files, such as .DS_Store, are left out.
-    """
-    known = {path.stem for path in SOLUTIONS.glob("*.ipynb")}
-    for student in sorted(folder.glob("[!.]*")):
-        if student.is_symlink() or not student.is_dir():
-            yield student.name, "", None, "not a folder of a student"
-            continue
-        paths = sorted(student.glob("[!.]*.ipynb"))
-        if not paths:
-            yield student.name, "", None, "no notebook in this folder"
-        for path in paths:
-            if path.stem in known:
-                yield student.name, path.stem, path, ""
-            else:
-                yield (
-                    student.name,
-                    path.stem,
-                    None,
-                    "none of the book's exercises, such as 01_definition",
-                )
-
-
-# --- grading one submission, in a process of its own ---
-
-
-class _Execute(Execute):
-    """nbgrader's Execute; a lost kernel costs only the cells that follow."""
-
-    lost = None
-    written = Counter()
-
-    def preprocess(self, nb, resources):
-        # As deep as in the book, so that ../../ stays in this folder.
-        desk = Path(tempfile.gettempdir(), "book", "chapters", "exercises")
-        desk.mkdir(parents=True)
-        resources["metadata"]["path"] = str(desk)
-        return super().preprocess(nb, resources)
-
-    def preprocess_cell(self, cell, resources, index):
-        if self.lost is None:
-            try:
-                return super().preprocess_cell(cell, resources, index)
-            except DeadKernelError:
-                type(self).lost = f"the kernel died in cell {cell.id}"
-            except CellTimeoutError:
-                type(self).lost = f"cell {cell.id} could not be interrupted"
-        if cell.cell_type == "code":
-            cell.outputs = [
-                nbformat.v4.new_output(
-                    "error", ename="NotRun", traceback=[self.lost]
-                )
-            ]
-        return cell, resources
-
-    def output(self, outs, msg, display_id, cell_index):
-        content = msg["content"]
-        room = max(0, LONGEST - self.written[cell_index])
-        self.written[cell_index] += len(str(content))
-        if msg["msg_type"] == "stream":
-            content["text"] = content["text"][:room]
-        if room or msg["msg_type"] == "error":
-            return super().output(outs, msg, display_id, cell_index)
-
-
-class _Autograde(Autograde):
-    """nbgrader's Autograde, which keeps the error that it only logs."""
-
-    autograde_preprocessors = [
-        _Execute if step is Execute else step
-        for step in Autograde().autograde_preprocessors
-    ]
-    error = None
-
-    def convert_single_notebook(self, notebook_filename):
-        try:
-            super().convert_single_notebook(notebook_filename)
-        except Exception as error:
-            self.error = error
-            raise
-
-
-def _nbgrader(step, course, name, timeout=30):
-    """Run a step of nbgrader in the folder `course`; return the gradebook."""
-    config = copy.deepcopy(CONFIG)
-    config.CourseDirectory.root = str(course)
-    config.CourseDirectory.assignment_id = name
-    config.CourseDirectory.student_id = "student"
-    config.Execute.timeout = config.Execute.iopub_timeout = timeout
-    config.Execute.shutdown_kernel = "immediate"
-    coursedir = CourseDirectory(config=config)
-    converter = step(coursedir=coursedir, config=config)
-    try:
-        converter.start()
-    except NbGraderException as error:
-        raise getattr(converter, "error", None) or error from None
-    return coursedir.db_url
-
-
-def _released(name):
-    """Return a solution, and a new gradebook that knows it, as bytes."""
-    nb = nbformat.read(SOLUTIONS / f"{name}.ipynb", as_version=4)
-    with tempfile.TemporaryDirectory() as course:
-        source = Path(course, "source", name, f"{name}.ipynb")
-        source.parent.mkdir(parents=True)
-        nbformat.write(nb, source)
-        _nbgrader(GenerateAssignment, course, name)
-        return nb, Path(course, "gradebook.db").read_bytes()
-
-
-def _autograde(path, solution, gradebook, timeout):
-    """Return the points, the remarks and the feedback of a notebook."""
-    cells, remarks = read(path)
-    nb, more = transplant(exercise(solution), cells)
-    name, course = path.stem, Path(tempfile.mkdtemp())
-    (course / "gradebook.db").write_bytes(gradebook)
-    submitted = course / "submitted" / "student" / name / path.name
-    submitted.parent.mkdir(parents=True)
-    nbformat.write(nb, submitted)
-    db = _nbgrader(_Autograde, course, name, timeout)
-    with Gradebook(db) as book:
-        scores = {
-            grade.name: grade.auto_score
-            for grade in book.find_submission_notebook(
-                name, name, "student"
-            ).grades
-        }
-    remarks += more + [_Execute.lost] * (_Execute.lost is not None)
-    result = {**_points(solution, scores), "remarks": remarks}
-    try:
-        _nbgrader(GenerateFeedback, course, name)
-        page = course / "feedback" / "student" / name / f"{name}.html"
-        result["html"] = _offline(page.read_text(encoding="utf-8"))
-    except Exception:
-        remarks.append("no feedback: nbgrader could not make it")
-    if len(result.get("html", "")) > LARGEST:
-        del result["html"]
-        remarks.append(f"no feedback: larger than {LARGEST // MB} MB")
-    return result
-
-
-def _points(solution, scores):
-    """Return the fields of a row that hold points.
-
-    `scores` maps grade_id to points, or to None where they are the teacher's.
-    """
-    row, number = Counter(total=0, of=0, by_hand=0), None
-    for cell in solution.cells:
-        heading = re.match(r"## (\d+)\. ", cell.source)
-        number = heading[1] if heading else number
-        if not is_grade(cell):
-            continue
-        worth, score = cell.metadata.nbgrader.points, scores[grade_id(cell)]
-        if not is_solution(cell):
-            row[f"exercise_{number}"] += score
-            row["total"] += score
-            row["of"] += worth
-        elif score is None:
-            row["by_hand"] += worth
-    return {field: f"{value:g}" for field, value in row.items()}
-
-
-def _offline(html):
-    """Return feedback that loads nothing, and in which no script runs.
-
-    nbgrader's template takes MathJax from another site; without it, formulas
-    show as they were typed. A student's HTML could hold anything.
-    """
-    return re.sub(
-        "<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->",
-        CSP,
-        html,
-        count=1,
-        flags=re.DOTALL,
-    )
-
-
-def _work(pipe, folder, seconds, job):
-    """Grade `job`, send the result, and wait to be killed."""
-    _confine(folder, seconds)
-    try:
-        result = _autograde(*job)
-    except Ungraded as told:
-        result = {"remarks": [str(told)]}
-    except Exception as error:
-        text = " ".join(f"{type(error).__name__}: {error}".split())
-        result = {"remarks": [f"could not be graded: {text[:200]}"]}
-    pipe.send_bytes(json.dumps(result).encode())
-    # As long as this process lives, what the cells started is found below it.
-    with contextlib.suppress(EOFError):
-        pipe.recv_bytes()
-
-
-def _confine(folder, seconds):
-    import resource  # Windows has none
-
-    for name, limit in {**LIMITS, "RLIMIT_CPU": seconds}.items():
-        # It fails where the limit is lower already.
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(getattr(resource, name), (limit, limit))
-    _adopt()
-    path = os.environ["PATH"]
-    os.environ.clear()  # a cell may print it, passwords and all
-    os.environ.update(
-        HOME=folder,
-        TMPDIR=folder,
-        PATH=path,
-        LANG="C.UTF-8",
-        PYTHONPATH=str(ROOT),
-        OMP_NUM_THREADS="1",
-    )
-    tempfile.tempdir = folder
-    os.chdir(folder)
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
-        os.dup2(null, stream)
-
-
-# --- grading a class ---
-
-
-def _adopt():
-    """Become the parent of all orphans below this process (Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-
-
-def _kill_below(pid):
-    """Kill all that the process `pid` started; kernels leave its group."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        root = psutil.Process(pid)
-        while below := [
-            one
-            for one in root.children(recursive=True)
-            if one.status() != psutil.STATUS_ZOMBIE
-        ]:
-            for one in below:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    one.kill()
-
-
-class _Run:
-    """A submission being graded."""
-
-    def __init__(self, job, seconds):
-        self.job, self.seconds = job, seconds
-        self.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        # nbgrader takes seconds to import; a fork has it already.
-        fork = multiprocessing.get_context("fork")
-        self.pipe, theirs = fork.Pipe()
-        self.process = fork.Process(
-            target=_work, args=(theirs, self.folder.name, seconds, job)
-        )
-        self.process.start()
-        theirs.close()
-        self.deadline = time.monotonic() + seconds
-
-    def result(self):
-        """Return the result, or None if there is none yet."""
-        if self.pipe.poll():
-            try:
-                return json.loads(self.pipe.recv_bytes())
-            except (EOFError, OSError, ValueError):
-                return {"remarks": ["its process was killed"]}
-        if time.monotonic() > self.deadline:
-            return {"remarks": [f"stopped after {self.seconds} seconds"]}
-        return None
-
-    def stop(self):
-        _kill_below(self.process.pid)
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
-        self.folder.cleanup()
-
-
-def _results(jobs, seconds):
-    """Yield the path and the result of each of `jobs`, as they come."""
-    jobs, running = list(jobs), []
-    try:
-        while jobs or running:
-            while jobs and len(running) < os.cpu_count():
-                running.append(_Run(jobs.pop(0), seconds))
-            wait([run.pipe for run in running], timeout=1)
-            for run in running[:]:
-                if (result := run.result()) is not None:
-                    running.remove(run)
-                    run.stop()
-                    yield run.job[0], result
-    finally:
-        for run in running:
-            run.stop()
-
-
-def grade(folder, timeout):
-    """Grade all submissions in `folder`, with a line printed for each.
+    Parameters
+    ----------
+    given : Namespace
+        The arguments of the command.
+    stopped : list
+        Ends it as soon as something is in it.
 
     Returns
     -------
-    list of dict
-        The rows of grades.csv, each with its feedback as "html".
+    int
+        How many were graded or told why not.
     """
-    # nbgrader calls `alembic`, and expects it on PATH.
-    os.environ["PATH"] = os.pathsep.join(
-        [os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)]
-    )
-    rows, jobs, released = {}, [], {}
-    for student, notebook, path, remark in submissions(folder):
-        row = {"student": student, "notebook": notebook}
-        rows[path or (student, notebook)] = row
-        if path is None:
-            _report(row, {"remarks": [remark]})
-            continue
-        if notebook not in released:
-            released[notebook] = _released(notebook)
-        jobs.append((path, *released[notebook], timeout))
-    for path, result in _results(jobs, START + HANGING * timeout):
-        _report(rows[path], result)
-    return list(rows.values())
+    solutions = {
+        path.stem: nbformat.read(path, as_version=4)
+        for path in sorted(SOLUTIONS.glob("*.ipynb"))
+    }
+    released = {name: exercise(nb) for name, nb in solutions.items()}
+    with tempfile.TemporaryDirectory() as scratch:
+        found = intake.submissions(given.submissions, released, Path(scratch))
+        found = _wanted(found, given)
+        jobs = []
+        for one in found:
+            if one.path is None:
+                _store(given.results, one, {"remarks": []})
+            else:
+                jobs.append(one)
+        _prepare({one.notebook for one in jobs}, solutions, released)
+        parts = {
+            name: (nb, released[name], checking.checks(nb))
+            for name, nb in solutions.items()
+            if name in {one.notebook for one in jobs}
+        }
+        written = time.monotonic()
+        work = [(one, parts[one.notebook], given.timeout) for one in jobs]
+        with tqdm(total=len(work), unit="notebook", disable=None) as bar:
+            for one, result in workers.results(work, given.timeout, stopped):
+                _store(given.results, one, result)
+                bar.update()
+                if time.monotonic() - written > EVERY:
+                    results.write(given.results)
+                    written = time.monotonic()
+    return len(found)
 
 
-def _report(row, result):
-    """Put `result` into `row`, and print it."""
-    row.update(result, remarks="; ".join(result["remarks"]))
+def _wanted(found, given):
+    """Return the submissions that are to be graded now."""
+    if given.only:
+        chosen = [
+            one
+            for one in found
+            if {one.student, one.notebook, one.number} & set(given.only)
+        ]
+        names = {one.student for one in found} | {o.notebook for o in found}
+        if not chosen:
+            raise ValueError(
+                "--only must name a student or an exercise that came in, "
+                f"such as {min(names, default='anna')!r}, got "
+                f"{' '.join(given.only)!r}"
+            )
+        return chosen
+    stored = {
+        (entry["student"], entry["notebook"]): entry.get("digest")
+        for entry in results.load(given.results)
+    }
+    return [
+        one
+        for one in found
+        if one.path is None
+        or stored.get((one.student, one.notebook)) != _digest(one.path)
+    ]
+
+
+def _digest(path):
+    if not path.is_file():
+        return None
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _prepare(names, solutions, released):
+    """Load what all workers need, before the first submission runs.
+
+    A worker is a fork of this process. So no submission, whatever it writes,
+    changes the checkers of another one.
+    """
+    for name in names:
+        kernel.checkers(released[name])
+        if any("torch" in cell.source for cell in released[name].cells):
+            import torch  # noqa: F401
+    workers.clone()
+    sandbox.missing()
+    if names:
+        feedback.page("", next(iter(released.values())), {})
+
+
+def _store(folder, one, result):
+    """Store the result of a submission, and print it."""
+    entry = {
+        "cells": [],
+        "left": [],
+        "ran": None,
+        **result,
+        "student": one.student,
+        "notebook": one.notebook,
+        "system": one.system,
+        "number": one.number,
+        "upload": one.upload,
+        "digest": one.path and _digest(one.path),
+        "remarks": one.remarks + result["remarks"],
+    }
+    results.save(folder, entry, entry.pop("html", ""))
+    row = results.row(entry)
     score = f"{row['total']} of {row['of']}" if "total" in row else ""
-    line = row["student"], row["notebook"], score, row["remarks"]
-    print(
+    line = one.student, one.notebook, score, row["remarks"]
+    tqdm.write(
         "  ".join(
             text if text.isprintable() else ascii(text)
             for text in line
             if text
-        ),
-        flush=True,
+        )
     )
-
-
-def write(results, rows):
-    """Write grades.csv and the feedback into the folder `results`."""
-    for row in rows:
-        if html := row.pop("html", ""):
-            page = results / "feedback" / row["student"]
-            page.mkdir(parents=True, exist_ok=True)
-            page = page / f"{row['notebook']}.html"
-            page.write_text(html, encoding="utf-8")
-    with open(
-        results / "grades.csv",
-        "w",
-        newline="",
-        encoding="utf-8",
-        errors="backslashreplace",
-    ) as file:
-        table = csv.DictWriter(file, FIELDS, restval="")
-        table.writeheader()
-        for row in rows:
-            table.writerow(
-                {
-                    field: f"'{text}" if text.startswith(FORMULA) else text
-                    for field, text in row.items()
-                }
-            )
+    sys.stdout.flush()
 
 
 def _seconds(text):
@@ -473,24 +197,24 @@ def _seconds(text):
     return int(text)
 
 
-def main(arguments=None):
-    """Grade a folder of submissions; the text of this module says how."""
+def _arguments(arguments):
     parser = argparse.ArgumentParser(
         prog="python -m classroom.grading",
-        description="Grade a folder of submissions with nbgrader.",
-        epilog="example: python -m classroom.grading submissions results",
+        description="Grade what came back from a course system.",
+        epilog="example: python -m classroom.grading submissions.zip results",
     )
     parser.add_argument(
         "submissions",
         metavar="SUBMISSIONS",
         type=Path,
-        help="holds STUDENT/NN_topic.ipynb",
+        help="the ZIP or folder of Moodle, Canvas or nbgrader, or a folder "
+        "per student",
     )
     parser.add_argument(
         "results",
         metavar="RESULTS",
         type=Path,
-        help="a new folder, for grades.csv and feedback/",
+        help="a new folder, for grades.csv and feedback",
     )
     parser.add_argument(
         "--timeout",
@@ -499,39 +223,112 @@ def main(arguments=None):
         type=_seconds,
         help="for one cell; default: 30",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on in RESULTS: grade what is new or not graded yet",
+    )
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        action="append",
+        help="a student or an exercise, to be graded again",
+    )
+    parser.add_argument(
+        "--roster",
+        metavar="TABLE",
+        type=Path,
+        help="Moodle's grading worksheet or Canvas's gradebook, to fill in",
+    )
+    parser.add_argument(
+        "--column",
+        metavar="NAME",
+        help="the assignment's column in Canvas's gradebook",
+    )
     given = parser.parse_args(arguments)
     if sys.platform == "win32":
         parser.error(
             "grading wants Linux or macOS, whose limits it sets on "
             "each submission; on Windows, use WSL"
         )
-    if not given.submissions.is_dir():
+    if not (given.submissions.is_dir() or given.submissions.is_file()):
         parser.error(
-            "SUBMISSIONS must be a folder with a folder per student,"
-            f" such as submissions, got {str(given.submissions)!r}"
+            "SUBMISSIONS must be a ZIP, or a folder with a folder per "
+            f"student, such as submissions, got {str(given.submissions)!r}"
         )
-    if os.path.lexists(given.results):
+    if given.submissions.is_file():
+        with open(given.submissions, "rb") as file:
+            if file.read(2) != b"PK":
+                parser.error(
+                    "SUBMISSIONS must be a ZIP or a folder, such as "
+                    f"submissions.zip, got {str(given.submissions)!r}"
+                )
+    again = given.resume or given.only
+    if os.path.lexists(given.results) and not again:
         parser.error(
             "RESULTS must be a new folder, such as results-2; "
-            f"{str(given.results)!r} exists"
+            f"{str(given.results)!r} exists; --resume goes on in it"
+        )
+    if again and not (given.results / "graded").is_dir():
+        parser.error(
+            "RESULTS must be what an earlier run left, such as results, got "
+            f"{str(given.results)!r}"
         )
     if given.submissions.resolve() in given.results.resolve().parents:
         parser.error(
             "RESULTS must lie outside of SUBMISSIONS, such as "
             f"results, got {str(given.results)!r}"
         )
+    if given.column and not given.roster:
+        parser.error("--column belongs to --roster, such as gradebook.csv")
+    if given.roster:
+        try:
+            given.roster = uploads.roster(given.roster, given.column)
+        except uploads.BadRoster as told:
+            parser.error(str(told))
+    return parser, given
+
+
+def main(arguments=None):
+    """Grade a class; the text of this module says how."""
+    parser, given = _arguments(arguments)
+    given.submissions = given.submissions.absolute()
     start = time.monotonic()
-    given.results.mkdir(parents=True)
-    _adopt()
+    (given.results / "graded").mkdir(parents=True, exist_ok=True)
+    if given.roster:
+        (given.results / "graded" / "roster.json").write_text(
+            json.dumps(given.roster)
+        )
+    if reason := sandbox.missing():
+        print(sandbox.NONE.format(reason), file=sys.stderr)
+    stopped = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # To raise from here could end in a finaliser, which drops it.
+        signal.signal(number, lambda number, _: stopped.append(number))
+    workers.adopt()
     try:
-        rows = grade(given.submissions.absolute(), given.timeout)
-        write(given.results, rows)
+        count = grade(given, stopped)
+    except ValueError as error:
+        if "--only" not in str(error):
+            raise
+        parser.error(str(error))
     finally:
-        _kill_below(os.getpid())
-        with contextlib.suppress(OSError):  # it is not empty: all went well
-            given.results.rmdir()
+        workers.kill_below(os.getpid())
+        stored = results.load(given.results)
+        with contextlib.suppress(OSError):  # full: the results are stored
+            if stored:
+                results.write(given.results)
+    if stopped:
+        print(
+            f"stopped with {len(stored)} graded; --resume goes on",
+            file=sys.stderr,
+        )
+        sys.exit(128 + stopped[0])
+    if given.roster:
+        if lost := uploads.strangers(stored, given.roster):
+            print(f"not in the roster: {', '.join(lost)}")
     print(
-        f"{len(rows)} submissions in {time.monotonic() - start:.0f} s; see "
+        f"{count} submissions in {time.monotonic() - start:.0f} s; see "
         f"{given.results / 'grades.csv'}"
     )
 

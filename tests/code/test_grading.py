@@ -1,314 +1,27 @@
-"""What students hand in, and the grading command on a class of twelve."""
+"""What students hand in, put into what was handed out; the command's words."""
 
 import copy
 import csv
 import json
-import os
-import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
-import psutil
 import pytest
 from nbgrader.utils import is_grade, is_solution
 
 from classroom import grading, handout, submissions
+from classroom.tables import table
+from tests.code.forms import (
+    NAME,
+    RELEASED,
+    answered,
+    with_cell,
+    without,
+)
 
-NAME = "01_definition"
 SOLUTIONS = sorted(grading.SOLUTIONS.glob("*.ipynb"))
-SOLUTION = nbformat.read(grading.SOLUTIONS / f"{NAME}.ipynb", as_version=4)
-RELEASED = handout.exercise(SOLUTION)
-SLEEP = f"31536{os.getpid()}"  # seconds; no other process sleeps as long
-
-WRITES = f"""
-import os, pathlib, subprocess
-subprocess.Popen(["sleep", "{SLEEP}"], env={{}}, start_new_session=True)
-os.system("nohup sleep {SLEEP} &")
-for up in range(4):
-    folder = pathlib.Path("../" * up)
-    for name in ("grades.csv", "feedback", "anna.ipynb"):
-        try:
-            (folder / name).write_text("all mine")
-        except OSError:
-            pass
-with open("large", "wb") as file:
-    for _ in range(1000):
-        file.write(bytes(2**20))
-"""
-HOARDS = "hoard = []\nwhile True:\n    hoard.append(bytearray(2**28))"
-PRINTS = "for _ in range(200):\n    print('x' * 10**5)"
-
-
-# --- submissions ---
-
-
-def answered(*names, wrong=None):
-    """Return the exercise with the solutions of the cells in `names`.
-
-    Of all, if no names are given. `wrong` maps names to other sources.
-    """
-    nb = copy.deepcopy(RELEASED)
-    for cell, solved in zip(nb.cells, SOLUTION.cells):
-        if is_solution(cell) and (not names or cell.id in names):
-            cell.source = solved.source
-        cell.source = (wrong or {}).get(cell.id, cell.source)
-    return nb
-
-
-def renamed():
-    nb = answered()
-    for cell in nb.cells:
-        if cell.id in ("edges-answer", "edges-relu"):
-            cell.metadata.nbgrader.grade_id += "-mine"
-    return nb
-
-
-def without(*names):
-    nb = answered()
-    nb.cells = [cell for cell in nb.cells if cell.id not in names]
-    return nb
-
-
-def newer():
-    nb = answered()
-    nb.nbformat, nb.nbformat_minor = 5, 0
-    return nb
-
-
-def with_cell(source, after, nb):
-    place = [cell.id for cell in nb.cells].index(after) + 1
-    nb.cells.insert(place, nbformat.v4.new_code_cell(source))
-    return nb
-
-
-CLASS = {
-    "=perfect": answered(),
-    "untouched": RELEASED,
-    "half": answered(
-        "neuron-answer",
-        "edges-answer",
-        "rescale-prediction",
-        "rescale-why-answer",
-    ),
-    "wrong": with_cell(
-        PRINTS,
-        "imports",
-        answered(
-            wrong={
-                "neuron-answer": "grad_w_first = 'a'\ngrad_b_first = None\n"
-                "grad_x_first = grad_w_second = []",
-                "edges-answer": "def relu(x):\n    return x\n\n\n"
-                "def relu_derivative(x):\n    raise ValueError",
-                "rescale-prediction": "output_factor = 4\ngradient_factor = 4",
-                "backward-answer": "layer_backward = 3 +",
-                "moment-answer": "low = high = 0",
-            }
-        ),
-    ),
-    "hangs": answered(wrong={"edges-answer": "while True:\n    pass"}),
-    "kills": answered(wrong={"backward-answer": "import os\nos._exit(1)"}),
-    "hoards": answered(wrong={"moment-answer": HOARDS}),
-    "writes": with_cell(WRITES, "imports", answered()),
-    "renames": renamed(),
-    "deletes": without(
-        "imports-text",
-        "backward",
-        "backward-answer",
-        "backward-check",
-        "moment-why-answer",
-    ),
-    "not json": "{'cells': []}",
-    "newer": newer(),
-}
-
-
-# --- the class, graded once ---
-
-
-def points(*, lost=(), by_hand=()):
-    """Return the points of a row: all but the check cells in `lost`.
-
-    `by_hand` are the written answers that are there.
-    """
-    exercises, number = {}, None
-    worth = {
-        cell.id: cell.metadata.nbgrader.points
-        for cell in SOLUTION.cells
-        if "points" in cell.metadata.get("nbgrader", {})
-    }
-    for cell in SOLUTION.cells:
-        if heading := re.match(r"## (\d)\.", cell.source):
-            number = f"exercise_{heading[1]}"
-        if cell.cell_type == "code" and cell.id in worth:
-            exercises.setdefault(number, 0)
-            exercises[number] += worth[cell.id] * (cell.id not in lost)
-    of = sum(
-        worth[cell.id]
-        for cell in SOLUTION.cells
-        if cell.cell_type == "code" and cell.id in worth
-    )
-    row = {
-        **exercises,
-        "total": sum(exercises.values()),
-        "of": of,
-        "by_hand": sum(worth[name] for name in by_hand),
-    }
-    return {field: str(value) for field, value in row.items()}
-
-
-def ids(kind, grade):
-    return [
-        cell.id
-        for cell in SOLUTION.cells
-        if cell.cell_type == kind
-        and cell.metadata.get("nbgrader", {}).get("grade") == grade
-    ]
-
-
-CHECKS = ids("code", True)
-WRITTEN = ids("markdown", True)
-EXPECTED = {
-    "'=perfect": points(by_hand=WRITTEN),
-    "untouched": points(lost=CHECKS),
-    "half": points(
-        lost=("backward-check", "moment-check"),
-        by_hand=("rescale-why-answer",),
-    ),
-    "wrong": points(lost=set(CHECKS) - {"rescale-check"}, by_hand=WRITTEN),
-    "hangs": points(lost=("edges-relu", "edges-derivative"), by_hand=WRITTEN),
-    "kills": points(lost=("backward-check", "moment-check"), by_hand=WRITTEN)
-    | {"remarks": "the kernel died in cell backward-answer"},
-    "hoards": points(lost=("moment-check",), by_hand=WRITTEN),
-    "writes": points(by_hand=WRITTEN),
-    "renames": points(by_hand=WRITTEN)
-    | {"remarks": "renamed, found by cell id: edges-answer, edges-relu"},
-    "deletes": points(
-        lost=("backward-check",), by_hand=set(WRITTEN) - {"moment-why-answer"}
-    )
-    | {
-        "remarks": "missing: backward-answer, backward-check, "
-        "moment-why-answer"
-    },
-    "not json": {"remarks": "not a notebook: the text is not JSON"},
-    "newer": points(by_hand=WRITTEN)
-    | {"remarks": "notebook format 5.0 was read as if it were 4"},
-}
-
-
-# One worker grades the class, once for all tests that look at it.
-of_the_class = pytest.mark.xdist_group("class")
-
-
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory):
-    """Grade the class with the command; return what it left."""
-    folder = tmp_path_factory.mktemp("class")
-    submissions, results = folder / "submissions", folder / "new" / "results"
-    for student, nb in CLASS.items():
-        path = submissions / student / f"{NAME}.ipynb"
-        path.parent.mkdir(parents=True)
-        path.write_text(nb if isinstance(nb, str) else json.dumps(nb))
-    before = tree(submissions)
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "classroom.grading",
-            os.path.relpath(submissions, grading.ROOT),
-            os.path.relpath(results, grading.ROOT),
-            "--timeout",
-            "10",
-        ],
-        cwd=grading.ROOT,
-        capture_output=True,
-        text=True,
-    )
-    print(run.stdout, run.stderr)
-    assert run.returncode == 0, run.stderr
-    text = (results / "grades.csv").read_text(encoding="utf-8")
-    print(text)
-    return SimpleNamespace(
-        rows=list(csv.DictReader(text.splitlines())),
-        results=results,
-        printed=run.stdout.splitlines(),
-        folder=folder,
-        untouched=before == tree(submissions),
-    )
-
-
-def tree(folder):
-    return {
-        path: path.is_file() and path.read_bytes()
-        for path in folder.rglob("*")
-    }
-
-
-@of_the_class
-def test_csv_of_the_class(graded):
-    blank = dict.fromkeys(grading.FIELDS, "")
-    assert graded.rows == [
-        blank | {"student": student, "notebook": NAME} | EXPECTED[student]
-        for student in sorted(EXPECTED)
-    ]
-
-
-@of_the_class
-def test_a_line_for_each_submission_and_the_total_time(graded):
-    *lines, last = graded.printed
-    assert sorted(line.split("  ")[0] for line in lines) == sorted(CLASS)
-    assert re.match(r"12 submissions in \d+ s; see .*grades.csv$", last)
-
-
-@of_the_class
-def test_feedback_for_all_that_could_be_graded(graded):
-    assert {
-        path.relative_to(graded.results).as_posix()
-        for path in graded.results.rglob("*")
-        if path.is_file()
-    } == {
-        "grades.csv",
-        *(
-            f"feedback/{student}/{NAME}.html"
-            for student in CLASS
-            if student != "not json"
-        ),
-    }
-
-
-@of_the_class
-def test_feedback_loads_nothing_and_runs_no_script(graded):
-    for page in graded.results.rglob("*.html"):
-        html = page.read_text(encoding="utf-8")
-        assert html.index("default-src 'none'") < html.index("<body")
-        assert "<script" not in html
-        assert not re.search(r"(src=|url\()[\"']?(https?:)?//", html)
-
-
-@of_the_class
-def test_feedback_shows_what_came_and_not_all_of_it(graded):
-    html = (graded.results / "feedback" / "wrong" / f"{NAME}.html").read_text(
-        encoding="utf-8"
-    )
-    assert "Hint:" in html and "xxxxxxxx" in html
-    assert len(html) < 3 * grading.LONGEST
-
-
-@of_the_class
-def test_submissions_write_nothing_outside_and_leave_no_process(graded):
-    assert graded.untouched
-    assert {path.name for path in graded.folder.iterdir()} == {
-        "submissions",
-        "new",
-    }
-    left = [
-        process.cmdline()
-        for process in psutil.process_iter(["cmdline"])
-        if SLEEP in (process.info["cmdline"] or ())
-    ]
-    assert not left
 
 
 # --- all exercises ---
@@ -331,8 +44,10 @@ def test_what_is_graded_of_right_answers_is_the_solution(tmp_path, path):
     solution, nb = solved(path)
     (tmp_path / path.name).write_text(json.dumps(nb))
     cells, remarks = submissions.read(tmp_path / path.name)
-    graded, more = submissions.transplant(handout.exercise(solution), cells)
-    assert remarks == more == []
+    graded, more, unanswered, left = submissions.transplant(
+        handout.exercise(solution), cells
+    )
+    assert remarks == more == left == [] and not unanswered
     assert sources(graded) == sources(nb)
     for cell, right in zip(graded.cells, solution.cells):
         code, begin, _ = right.source.partition("### BEGIN HIDDEN TESTS")
@@ -376,14 +91,21 @@ def test_right_answers_earn_all_points(tmp_path, name):
         ("[]", "no list of cells"),
         ('{"worksheets": [], "nbformat": 3}', "no list of cells"),
         (b"\xff\xff", "not JSON"),
-        (" " * (submissions.LARGEST + 1), "larger than 20 MB"),
     ],
-    ids=["text", "empty", "deep", "list", "format-3", "bytes", "large"],
+    ids=["text", "empty", "deep", "list", "format-3", "bytes"],
 )
 def test_what_is_no_notebook(tmp_path, text, reason):
     path = tmp_path / "x.ipynb"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(submissions.Ungraded, match=reason):
+        submissions.read(path)
+
+
+def test_what_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "x.ipynb"
+    with open(path, "wb") as file:
+        file.truncate(submissions.LARGEST + 1)
+    with pytest.raises(submissions.Ungraded, match="larger than 300 MB"):
         submissions.read(path)
 
 
@@ -421,43 +143,14 @@ def test_odd_cells_become_valid_ones(tmp_path):
     ]
 
 
-def test_folders_of_students(tmp_path):
-    for name in (
-        "anna/01_definition.ipynb",
-        "anna/data.csv",
-        "anna/.x.ipynb",
-        "ben/01_definition (1).ipynb",
-        "stray.ipynb",
-        ".DS_Store",
-        "zoe/01_definition.ipynb/x",
-    ):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("")
-    (tmp_path / "carl").mkdir()
-    (tmp_path / "dora").symlink_to(tmp_path / "anna")
-    assert list(grading.submissions(tmp_path)) == [
-        ("anna", NAME, tmp_path / "anna" / f"{NAME}.ipynb", ""),
-        (
-            "ben",
-            "01_definition (1)",
-            None,
-            "none of the book's exercises, such as 01_definition",
-        ),
-        ("carl", "", None, "no notebook in this folder"),
-        ("dora", "", None, "not a folder of a student"),
-        ("stray.ipynb", "", None, "not a folder of a student"),
-        ("zoe", NAME, tmp_path / "zoe" / f"{NAME}.ipynb", ""),
-    ]
-
-
 # --- putting answers into the notebook handed out ---
 
 
 def transplanted(nb, tmp_path):
     path = tmp_path / f"{NAME}.ipynb"
     path.write_text(json.dumps(nb))
-    return submissions.transplant(RELEASED, submissions.read(path)[0])
+    placed = submissions.transplant(RELEASED, submissions.read(path)[0])
+    return placed.notebook, placed.remarks
 
 
 def sources(nb):
@@ -539,8 +232,8 @@ def test_missing_and_renamed_cells_are_told(tmp_path):
             del cell.metadata["nbgrader"]
     graded, remarks = transplanted(nb, tmp_path)
     assert remarks == [
-        "missing: edges-answer, edges-relu",
         "renamed, found by cell id: moment-answer",
+        "missing: edges-answer, edges-relu",
     ]
     assert sources(graded) == sources(
         answered(
@@ -558,28 +251,19 @@ def test_missing_and_renamed_cells_are_told(tmp_path):
 # --- what is written ---
 
 
-def test_no_text_of_a_student_is_a_formula(tmp_path):
-    names = ["=1+1", "+1", "-1", "@x", "\t=1", 'anna, "b"', "\udcff", ""]
-    grading.write(
-        tmp_path,
-        [
-            {"student": name, "notebook": "x", "remarks": name}
-            for name in names
-        ],
-    )
-    with open(tmp_path / "grades.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["student"] for row in rows] == [
+def test_no_text_of_a_student_is_a_formula():
+    names = ["=1+1", "+1 a", "-1 a", "@x", "\t=1", 'anna, "b"', ""]
+    text = table(["student"], [{"student": name} for name in names])
+    rows = [row["student"] for row in csv.DictReader(text.splitlines())]
+    assert rows == [
         "'=1+1",
-        "'+1",
-        "'-1",
+        "'+1 a",
+        "'-1 a",
         "'@x",
         "'\t=1",
         'anna, "b"',
-        "\\udcff",
         "",
     ]
-    assert [row["remarks"] for row in rows] == [row["student"] for row in rows]
 
 
 # --- arguments ---
@@ -590,12 +274,32 @@ def test_no_text_of_a_student_is_a_formula(tmp_path):
     [
         (
             ["{}/none", "{}/new"],
-            "SUBMISSIONS must be a folder with a folder per "
+            "SUBMISSIONS must be a ZIP, or a folder with a folder per "
             "student, such as submissions, got '{}/none'",
         ),
         (
             ["{}", "{}/old"],
-            "RESULTS must be a new folder, such as results-2; '{}/old' exists",
+            "RESULTS must be a new folder, such as results-2; '{}/old' exists; "
+            "--resume goes on in it",
+        ),
+        (
+            ["{}", "{}/old", "--resume"],
+            "RESULTS must be what an earlier run left, such as results, got "
+            "'{}/old'",
+        ),
+        (
+            ["{}/old/grades.csv", "{}-new"],
+            "SUBMISSIONS must be a ZIP or a folder, such as submissions.zip, "
+            "got '{}/old/grades.csv'",
+        ),
+        (
+            ["{}", "{}-new", "--column", "Exercises 1"],
+            "--column belongs to --roster, such as gradebook.csv",
+        ),
+        (
+            ["{}", "{}-new", "--roster", "{}/old/grades.csv"],
+            "the table must be Moodle's grading worksheet, with the columns "
+            "Identifier and Grade, or Canvas's gradebook",
         ),
         (
             ["{}", "{}/new"],
