@@ -22,11 +22,16 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.contour import ContourSet
 from PIL import Image
 
+from .narrow import narrow
+
 # As few decimals as nobody sees: a tenth of a point, less in what is small.
 DECIMALS, FINE = 1, 2
 HREF = "{http://www.w3.org/1999/xlink}href"
 WEBP = "data:image/webp;base64,"
 FALLING = "falling"
+# The forms of a figure, told apart by the book's style sheet, without which
+# nobody sees the one for a phone.
+MARKS = ' data-form="desk"', ' data-form="phone" display="none"'
 # Width and height of a sketch, in pixels of the page.
 SKETCH = 72, 36
 
@@ -108,7 +113,7 @@ class Drawing:
     """
 
     def __init__(self):
-        self.definitions, self.colours = {}, {}
+        self.definitions, self.colours, self.size = {}, {}, (0, 0)
 
     def add(self, fig):
         """Draw a figure; return the elements that it shows, as text.
@@ -116,7 +121,7 @@ class Drawing:
         Parameters
         ----------
         fig : matplotlib.figure.Figure
-            The figure; all have one size.
+            The figure; all have one width.
 
         Returns
         -------
@@ -130,8 +135,11 @@ class Drawing:
             if any(_falls(each.cmap) for each in [*ax.images, *maps]):
                 ax.set_gid(FALLING)
         root = ElementTree.fromstring(_document(fig))
-        self.size = tuple(float(root.get(a)[:-2]) for a in ("width", "height"))
-        self.shown = tuple(np.round(fig.get_size_inches() * fig.dpi, 0))
+        size = tuple(float(root.get(a)[:-2]) for a in ("width", "height"))
+        if size > self.size:
+            # There is room for the highest.
+            self.size = size
+            self.shown = tuple(np.round(fig.get_size_inches() * fig.dpi, 0))
         self._define(root)
         return list(self._shown(root))
 
@@ -303,12 +311,62 @@ def picture(fig):
     Returns
     -------
     str
-        A document that may also be put into a page.
+        A document that may also be put into a page. Its form for a phone, if
+        it has one, is kept as metadata, which nobody sees; a page that has
+        room for one of the two can take it out with `both_forms`.
     """
-    drawing = Drawing()
-    elements = drawing.add(fig)
+    drawings, end = (Drawing(), Drawing()), "</svg>"
+    desk, *phone = forms(fig, drawings)
     space = ' xmlns="http://www.w3.org/2000/svg"'
-    return own_names([drawing.svg(elements, space)])[0]
+    (text,) = own_names([drawings[0].svg(desk, space)])
+    if phone:
+        (small,) = own_names([drawings[1].svg(phone[0], MARKS[1])])
+        end = f"<metadata>{small}</metadata></svg>"
+    return text.removesuffix("</svg>") + end
+
+
+def forms(fig, drawings):
+    """Draw a figure as it is and, if that differs, as a phone shows it.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        The figure.
+    drawings : (Drawing, Drawing)
+        What takes the two.
+
+    Returns
+    -------
+    list of list of str
+        The elements of each form.
+    """
+    found = [drawings[0].add(fig)]
+    with narrow(fig) as differs:
+        if differs:
+            found.append(drawings[1].add(fig))
+    return found
+
+
+def both_forms(text, attributes):
+    """Take the form for a phone out of a figure, for a page that shows one.
+
+    Parameters
+    ----------
+    text : str
+        What `picture` returned.
+    attributes : str
+        More attributes of both forms.
+
+    Returns
+    -------
+    str
+        One SVG element, or two, of which the style sheet shows one.
+    """
+    wide, _, phone = text.partition("<metadata>")
+    phone = phone.removesuffix("</metadata></svg>")
+    if phone:
+        wide = wide.replace("<svg", f"<svg{MARKS[0]}", 1) + "</svg>"
+    return (wide + phone).replace("<svg ", f"<svg {attributes} ")
 
 
 def sketch(x, *curves, low, high):
