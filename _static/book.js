@@ -30,7 +30,8 @@
       if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
       else target.removeAttribute("tabindex");
   });
-  document.querySelectorAll(".formula, .pst-scrollable-table-container")
+  document.querySelectorAll(
+    ".formula, .pst-scrollable-table-container, article pre")
     .forEach(box => wide.observe(box));
   // A formula is copied as LaTeX: its signs alone would run together.
   document.addEventListener("copy", event => {
