@@ -14,7 +14,7 @@ UNITS = (
 # stays as it is.
 SPACE = re.compile(
     rf"""
-    (?P<number> (?: \d | </math> ) (?: </(?:span|strong|em)> )* )[ ]
+    (?P<number> (?: \d | </math> ) (?: </(?:span|strong|em|b)> )* )[ ]
     (?= (?: <(?:strong|em)> )? (?:{UNITS}) (?![\w%]) )
     | <(?P<left>pre|code|script|style|svg|textarea)\b .*? </(?P=left)>
     | <[^>]*>

@@ -10,7 +10,6 @@ links among them; the landing page leads to what was made.
 """
 
 import argparse
-import contextlib
 import datetime
 import html
 import io
@@ -223,7 +222,7 @@ def article(site, page, address):
     return found
 
 
-def pdf(site, pages, path):
+def pdf(site, pages, path, browser):
     """Print pages into one PDF, with contents, bookmarks and page numbers.
 
     Parameters
@@ -234,11 +233,8 @@ def pdf(site, pages, path):
         Those to print, in their order.
     path : pathlib.Path
         The file to write.
-
-    Raises
-    ------
-    SystemExit
-        Where there is no Chromium.
+    browser : playwright.sync_api.Browser
+        A Chromium, which prints.
     """
     keys = {page.name: page.key for page in pages}
 
@@ -260,43 +256,40 @@ def pdf(site, pages, path):
     )
     style = (site / "_static/page.css").as_uri()
     numbers = {}
-    with chromium() as browser, contextlib.ExitStack() as stack:
-        if browser is None:
-            raise SystemExit("A PDF wants a Chromium: python -m tools.browser")
-        tab = browser.new_page()
-        file = site / "bound.html"
-        stack.callback(file.unlink)
-        # The second time with the page numbers that the first one found.
-        for _ in range(2):
-            file.write_text(
-                '<!DOCTYPE html><html lang="en" data-theme="light"><head>'
-                f'<meta charset="utf-8"><title>{title()}</title>'
-                f'<link rel="stylesheet" href="{style}">'
-                f"<style>{PAPER}</style></head><body>"
-                f"{_contents(pages, numbers)}{body}</body></html>",
-                encoding="utf-8",
+    tab, file = browser.new_page(), site / "bound.html"
+    tab.set_default_timeout(0)
+    # The second time with the page numbers that the first one found.
+    for _ in range(2):
+        file.write_text(
+            '<!DOCTYPE html><html lang="en" data-theme="light"><head>'
+            f'<meta charset="utf-8"><title>{title()}</title>'
+            f'<link rel="stylesheet" href="{style}">'
+            f"<style>{PAPER}</style></head><body>"
+            f"{_contents(pages, numbers)}{body}</body></html>",
+            encoding="utf-8",
+        )
+        tab.goto(file.as_uri())
+        tab.evaluate("document.fonts.ready")
+        printed = tab.pdf(
+            prefer_css_page_size=True,
+            display_header_footer=True,
+            header_template="<span></span>",
+            footer_template=FOOT,
+            outline=True,
+            tagged=True,
+        )
+        file.unlink()
+        reader = PdfReader(io.BytesIO(printed))
+        places = reader.named_destinations
+        numbers = {
+            page.key: reader.get_destination_page_number(
+                places[f"/{page.key}"]
             )
-            tab.goto(file.as_uri(), timeout=0)
-            tab.evaluate("document.fonts.ready")
-            tab.set_default_timeout(0)
-            printed = tab.pdf(
-                prefer_css_page_size=True,
-                display_header_footer=True,
-                header_template="<span></span>",
-                footer_template=FOOT,
-                outline=True,
-                tagged=True,
-            )
-            reader = PdfReader(io.BytesIO(printed))
-            places = reader.named_destinations
-            numbers = {
-                page.key: reader.get_destination_page_number(
-                    places[f"/{page.key}"]
-                )
-                + 1
-                for page in pages
-                if f"/{page.key}" in places
-            }
+            + 1
+            for page in pages
+            if f"/{page.key}" in places
+        }
+    tab.close()
     path.write_bytes(printed)
 
 
@@ -472,7 +465,14 @@ def main(kind):
     """Make one of the files; let the landing page lead to it."""
     if not (HTML / f"{LANDING}.html").exists():
         raise SystemExit(f"no book in {HTML}: run `make book` first")
-    {"pdf": pdf, "epub": epub}[kind](HTML, contents(HTML), HTML / NAMES[kind])
+    pages, path = contents(HTML), HTML / NAMES[kind]
+    if kind == "epub":
+        epub(HTML, pages, path)
+    else:
+        with chromium() as browser:
+            if browser is None:
+                raise SystemExit("no browser: run `python -m tools.browser`")
+            pdf(HTML, pages, path, browser)
     offer(HTML, kind)
     print(HTML / NAMES[kind])
 

@@ -56,7 +56,8 @@ def test_epub_is_valid_and_has_formulas_figures_and_links(site, tmp_path):
         text = book.read("book/01_definition.xhtml").decode()
         names = set(book.namelist())
     page = BeautifulSoup(text, "html.parser")
-    assert page.math and page.select("figure img[alt]")
+    assert page.math
+    assert page.select("figure img[alt], figure svg[aria-label]")
     assert page.select('a[href^="glossary.xhtml#glossary--term-"]')
     assert all(f"book/{image['src']}" in names for image in page.select("img"))
     # A page that was left out has no link to it.
@@ -85,9 +86,9 @@ def check_pdf(path, pages):
     return book
 
 
-def test_pdf_has_contents_bookmarks_numbers_and_links(site, tmp_path):
+def test_pdf_has_contents_bookmarks_numbers_and_links(browser, site, tmp_path):
     path, pages = tmp_path / "book.pdf", some(site)
-    bound.pdf(site, pages, path)
+    bound.pdf(site, pages, path, browser)
     book = check_pdf(path, pages)
     links = [
         note.get_object()
@@ -99,11 +100,11 @@ def test_pdf_has_contents_bookmarks_numbers_and_links(site, tmp_path):
 
 
 @pytest.mark.weekly
-def test_whole_book_can_be_bound(site, tmp_path):
+def test_whole_book_can_be_bound(browser, site, tmp_path):
     pages = bound.contents(site)
     bound.epub(site, pages, tmp_path / "book.epub")
     check_epub(tmp_path / "book.epub")
-    bound.pdf(site, pages, tmp_path / "book.pdf")
+    bound.pdf(site, pages, tmp_path / "book.pdf", browser)
     book = PdfReader(tmp_path / "book.pdf")
     # What leads out of the book leads to no file of this machine.
     addresses = {
