@@ -15,6 +15,7 @@ import html
 import io
 import posixpath
 import re
+import tempfile
 import uuid
 import zipfile
 from dataclasses import dataclass
@@ -256,19 +257,21 @@ def pdf(site, pages, path, browser):
     )
     style = (site / "_static/page.css").as_uri()
     numbers = {}
-    tab, file = browser.new_page(), site / "bound.html"
+    tab = browser.new_page()
     tab.set_default_timeout(0)
     # The second time with the page numbers that the first one found.
     for _ in range(2):
-        file.write_text(
+        text = (
             '<!DOCTYPE html><html lang="en" data-theme="light"><head>'
             f'<meta charset="utf-8"><title>{title()}</title>'
             f'<link rel="stylesheet" href="{style}">'
             f"<style>{PAPER}</style></head><body>"
-            f"{_contents(pages, numbers)}{body}</body></html>",
-            encoding="utf-8",
+            f"{_contents(pages, numbers)}{body}</body></html>"
         )
-        tab.goto(file.as_uri())
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "bound.html")
+            file.write_text(text, encoding="utf-8")
+            tab.goto(file.as_uri())
         tab.evaluate("document.fonts.ready")
         printed = tab.pdf(
             prefer_css_page_size=True,
@@ -278,7 +281,6 @@ def pdf(site, pages, path, browser):
             outline=True,
             tagged=True,
         )
-        file.unlink()
         reader = PdfReader(io.BytesIO(printed))
         places = reader.named_destinations
         numbers = {

@@ -230,9 +230,11 @@ NO_LEVELS = """() => {
 }"""
 
 
-def test_fractions_are_as_small_where_levels_are_unknown(browser, server):
+def test_fractions_are_as_small_where_levels_are_unknown(browser, site):
     for name in pages_holding("<mfrac"):
-        page = open_page(browser, server + name)
+        # The font says how small.
+        page = open_page(browser, (site / name).as_uri())
+        page.wait_for_function(FONT_IS_THERE)
         known = page.evaluate(FRACTIONS)
         page.evaluate(NO_LEVELS)
         unknown = page.evaluate(FRACTIONS)
