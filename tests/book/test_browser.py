@@ -230,10 +230,12 @@ NO_LEVELS = """() => {
 }"""
 
 
-def test_fractions_are_as_small_where_levels_are_unknown(browser, site):
+def test_fractions_are_as_small_where_levels_are_unknown(browser, server):
     for name in pages_holding("<mfrac"):
-        # The font says how small.
-        page = open_page(browser, (site / name).as_uri())
+        page = open_page(browser, server + name)
+        # The font says how small; if it was late, it is there now.
+        page.wait_for_function(FONT_IS_THERE)
+        page.reload()
         page.wait_for_function(FONT_IS_THERE)
         known = page.evaluate(FRACTIONS)
         page.evaluate(NO_LEVELS)
