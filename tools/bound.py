@@ -219,6 +219,9 @@ def article(site, page, address):
                 at = posixpath.dirname(page.name)
                 path = posixpath.normpath(posixpath.join(at, path))
                 node[key] = address(path if node[key][0] != "#" else "", place)
+    # To what is not bound: its words stay.
+    for link in found.select('a[href=""]'):
+        link.unwrap()
     found["id"] = page.key
     return found
 
@@ -243,7 +246,8 @@ def pdf(site, pages, path, browser):
         def address(target, place):
             name = target.removesuffix(".html")
             if target and name not in keys:
-                return (site / target).as_uri()
+                file = site / target
+                return file.as_uri() if file.suffix in MEDIA else ""
             key = keys[name] if target else page.key
             return f"#{key}--{place}" if place else f"#{key}"
 
@@ -343,7 +347,6 @@ def epub(site, pages, path):
                 return place
             file = site / target
             if file.suffix not in MEDIA:
-                # A page or file that was left out; its words stay.
                 return ""
             fresh = f"picture-{len(pictures)}{file.suffix}"
             return pictures.setdefault(target, fresh)
