@@ -43,9 +43,9 @@ body { background: none; display: block; font-size: 10.5pt; }
 article { break-before: page; display: block; }
 h1, h2, h3, summary { break-after: avoid; }
 /* On one line each: a bookmark loses the space where its heading breaks. */
-h1 { font-size: 20pt; }
-h2 { font-size: 15pt; }
-h3 { font-size: 12pt; }
+h1 { font-size: 1.5rem; }
+h2 { font-size: 1.25rem; }
+h3 { font-size: 1.1rem; }
 figure, tr, .formula { break-inside: avoid; }
 img, svg { max-width: 100%; }
 pre { white-space: pre-wrap; }
