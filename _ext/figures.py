@@ -2,13 +2,16 @@
 
 An SVG file that a page refers to sees neither the page's colours nor the
 reader's choice between light and dark. Its bytes are about a tenth of a PNG's,
-so a page that holds its figures is light, too.
+so a page that holds its figures is light, too. Most have a second form for a
+phone, and the style sheet shows one of both.
 """
 
 import html
 from pathlib import Path
 
 from docutils import nodes
+
+from utils import svg
 
 
 def setup(app):
@@ -26,7 +29,8 @@ def inline(app, doctree, name):
         if source.suffix != ".svg" or not source.exists():
             continue
         label = html.escape(node.get("alt", ""))
-        text = source.read_text(encoding="utf-8").replace(
-            "<svg ", f'<svg role="img" aria-label="{label}" ', 1
+        text = svg.both_forms(
+            source.read_text(encoding="utf-8"),
+            f'role="img" aria-label="{label}"',
         )
         node.replace_self(nodes.raw("", text, format="html"))

@@ -166,128 +166,143 @@
     return node;
   };
   const drawn = (box, question, expect, status) => {
-    const figure = box.querySelector("svg[data-axes]");
-    if (!figure) return;
-    const [[[left, right, ...across], [bottom, top, ...up]]] =
-      JSON.parse(figure.dataset.axes);
+    // A figure has a form for a phone beside the one for a desk, each with its
+    // own axes; the style sheet shows one, and what is drawn stands in both.
+    const figures = [...box.querySelectorAll("svg[data-axes]")];
+    if (!figures.length) return;
     // Where an axis has the share t of its length; a scale is linear or log.
     const value = ([low, high, scale], t) => scale === "log"
       ? low * (high / low) ** t : low + (high - low) * t;
-    // Where a curve would begin and end, within the margins of the axes.
-    const at = [...Array(POINTS).keys()].map(
-      i => (1 + 20 * i / (POINTS - 1)) / 22);
-    const x = at.map(t => left + (right - left) * t);
-    const y = t => bottom + (top - bottom) * t;
     const plain = (axis, t) => axis[2] === "log"
       ? `10 to the power ${Math.round(Math.log10(value(axis, t)))}`
         .replace("-", "\u2212")
       : String(Number(value(axis, t).toPrecision(2))).replace("-", "\u2212");
+    // Where a curve would begin and end, within the margins of the axes.
+    const at = [...Array(POINTS).keys()].map(
+      i => (1 + 20 * i / (POINTS - 1)) / 22);
+    const [[[, , ...across], [, , ...up]]] =
+      JSON.parse(figures[0].dataset.axes);
+    const label = figures[0].getAttribute("aria-label");
     let heights = at.map(() => 0.5), moved = false;
-
-    const pad = figure.cloneNode(true);
-    pad.querySelectorAll("style, defs, .drawn").forEach(n => n.remove());
-    pad.querySelectorAll("[clip-path]").forEach(
-      n => n.removeAttribute("clip-path"));
-    pad.removeAttribute("data-axes");
-    pad.setAttribute("role", "group");
-    pad.setAttribute("aria-labelledby", question.id);
-    const axes = pad.lastElementChild;
-    axes.setAttribute("aria-hidden", "true");
-    pad.classList.add("pad");
-    const line = shape("polyline", {class: "expected"});
-    pad.append(line);
-    const points = at.map((t, i) => {
-      const group = shape("g", {
-        role: "slider", tabindex: 0, "aria-orientation": "vertical",
-        "aria-valuemin": 0, "aria-valuemax": 100,
-        "aria-label": `${across[3]} ${plain(across, t)}`.trim(),
-      });
-      group.append(shape("circle", {r: 20, class: "reach"}),
-        shape("circle", {r: 5, class: "point"}));
-      group.addEventListener("keydown", event => {
-        const step = {
-          ArrowUp: 0.02, ArrowRight: 0.02, ArrowDown: -0.02, ArrowLeft: -0.02,
-          PageUp: 0.1, PageDown: -0.1, Home: -1, End: 1,
-        }[event.key];
-        if (!step) return;
-        event.preventDefault();
-        move(i, heights[i] + step);
-      });
-      pad.append(group);
-      return group;
-    });
-    const trace = given => given.map((t, i) => `${x[i]},${y(t)}`).join(" ");
-    const draw = () => {
-      line.setAttribute("points", trace(heights));
-      points.forEach((group, i) => {
-        group.setAttribute("transform", `translate(${x[i]} ${y(heights[i])})`);
-        group.setAttribute("aria-valuenow", Math.round(100 * heights[i]));
-        group.setAttribute("aria-valuetext",
-          `${up[3]} ${plain(up, heights[i])}`.trim());
-      });
-    };
     const move = (i, height) => {
       heights[i] = Math.min(1, Math.max(0, height));
       moved = true;
       draw();
     };
-    // The nearest point goes where the pointer is.
-    let held;
-    const follow = event => {
-      const to = new DOMPoint(event.clientX, event.clientY)
-        .matrixTransform(pad.getScreenCTM().inverse());
-      held ??= x.reduce((best, here, i) =>
-        Math.abs(here - to.x) < Math.abs(x[best] - to.x) ? i : best, 0);
-      move(held, (to.y - bottom) / (top - bottom));
-    };
-    pad.addEventListener("pointerdown", event => {
-      // A finger beside the points scrolls the page.
-      if (event.pointerType === "touch" && !event.target.closest("[tabindex]"))
-        return;
-      held = points.indexOf(event.target.closest("[tabindex]"));
-      if (held < 0) held = undefined;
-      pad.setPointerCapture(event.pointerId);
-      follow(event);
-      points[held].focus({preventScroll: true});
-      event.preventDefault();
+
+    const forms = figures.map(figure => {
+      const [[[left, right], [bottom, top]]] = JSON.parse(figure.dataset.axes);
+      const x = at.map(t => left + (right - left) * t);
+      const y = t => bottom + (top - bottom) * t;
+      const trace = given => given.map((t, i) => `${x[i]},${y(t)}`).join(" ");
+      const pad = figure.cloneNode(true);
+      pad.querySelectorAll("style, defs, .drawn").forEach(n => n.remove());
+      pad.querySelectorAll("[clip-path]").forEach(
+        n => n.removeAttribute("clip-path"));
+      pad.removeAttribute("data-axes");
+      pad.setAttribute("role", "group");
+      pad.setAttribute("aria-labelledby", question.id);
+      pad.lastElementChild.setAttribute("aria-hidden", "true");
+      pad.classList.add("pad");
+      const line = shape("polyline", {class: "expected"});
+      pad.append(line);
+      const points = at.map((t, i) => {
+        const group = shape("g", {
+          role: "slider", tabindex: 0, "aria-orientation": "vertical",
+          "aria-valuemin": 0, "aria-valuemax": 100,
+          "aria-label": `${across[3]} ${plain(across, t)}`.trim(),
+        });
+        group.append(shape("circle", {r: 20, class: "reach"}),
+          shape("circle", {r: 5, class: "point"}));
+        group.addEventListener("keydown", event => {
+          const step = {
+            ArrowUp: 0.02, ArrowRight: 0.02, ArrowDown: -0.02,
+            ArrowLeft: -0.02, PageUp: 0.1, PageDown: -0.1, Home: -1, End: 1,
+          }[event.key];
+          if (!step) return;
+          event.preventDefault();
+          move(i, heights[i] + step);
+        });
+        pad.append(group);
+        return group;
+      });
+      // The nearest point goes where the pointer is.
+      let held;
+      const follow = event => {
+        const to = new DOMPoint(event.clientX, event.clientY)
+          .matrixTransform(pad.getScreenCTM().inverse());
+        held ??= x.reduce((best, here, i) =>
+          Math.abs(here - to.x) < Math.abs(x[best] - to.x) ? i : best, 0);
+        move(held, (to.y - bottom) / (top - bottom));
+      };
+      pad.addEventListener("pointerdown", event => {
+        // A finger beside the points scrolls the page.
+        if (event.pointerType === "touch"
+            && !event.target.closest("[tabindex]")) return;
+        held = points.indexOf(event.target.closest("[tabindex]"));
+        if (held < 0) held = undefined;
+        pad.setPointerCapture(event.pointerId);
+        follow(event);
+        points[held].focus({preventScroll: true});
+        event.preventDefault();
+      });
+      pad.addEventListener("pointermove", event => {
+        if (pad.hasPointerCapture(event.pointerId)) follow(event);
+      });
+      for (const name of ["pointerup", "pointercancel"])
+        pad.addEventListener(name, () => { held = undefined; });
+
+      const mine = shape("polyline", {class: "expected"});
+      return {
+        pad, first: points[0],
+        draw: () => {
+          line.setAttribute("points", trace(heights));
+          points.forEach((group, i) => {
+            group.setAttribute(
+              "transform", `translate(${x[i]} ${y(heights[i])})`);
+            group.setAttribute("aria-valuenow", Math.round(100 * heights[i]));
+            group.setAttribute("aria-valuetext",
+              `${up[3]} ${plain(up, heights[i])}`.trim());
+          });
+        },
+        mark: given => {
+          if (!given) mine.remove();
+          else {
+            mine.setAttribute("points", trace(given));
+            figure.append(mine);
+          }
+          const words = given?.map((t, i) =>
+            `${plain(across, at[i])}: ${plain(up, t)}`).join("; ");
+          figure.setAttribute("aria-label",
+            given ? `${label} Dotted, what you drew: ${words}.` : label);
+        },
+      };
     });
-    pad.addEventListener("pointermove", event => {
-      if (pad.hasPointerCapture(event.pointerId)) follow(event);
-    });
-    for (const name of ["pointerup", "pointercancel"])
-      pad.addEventListener(name, () => { held = undefined; });
+    const draw = () => forms.forEach(form => form.draw());
+    const first = () => (forms.find(
+      form => form.pad.getClientRects().length) ?? forms[0]).first;
 
     const ready = button("Show the result", () => {
       if (moved) expect(heights);
       else {
         status.textContent = "Move the points first.";
-        points[0].focus();
+        first().focus();
       }
     });
     const how = make("p", {className: "how"}, "Move the points with the "
       + "pointer, or with the arrow keys.");
-    box.querySelector(".guess").after(how, pad, ready);
+    box.querySelector(".guess").after(
+      how, ...forms.map(form => form.pad), ready);
     draw();
-    const label = figure.getAttribute("aria-label");
-    const mine = shape("polyline", {class: "expected"});
     const fits = given => Array.isArray(given) && given.length === POINTS
       && given.every(t => t >= 0 && t <= 1);
     return {
-      first: () => points[0],
-      fits,
+      first, fits,
       mark: given => {
         heights = given ? [...given] : at.map(() => 0.5);
         moved = Boolean(given);
         draw();
-        if (!given) mine.remove();
-        else {
-          mine.setAttribute("points", trace(given));
-          figure.append(mine);
-        }
-        const words = given?.map((t, i) =>
-          `${plain(across, at[i])}: ${plain(up, t)}`).join("; ");
-        figure.setAttribute("aria-label",
-          given ? `${label} Dotted, what you drew: ${words}.` : label);
+        forms.forEach(form => form.mark(given));
       },
       say: () => make("strong", {}, "the dotted line in the figure below"),
     };

@@ -34,7 +34,7 @@ NAMES = {"pdf": "relu-book.pdf", "epub": "relu-book.epub"}
 # What answers to a hand, and what leads about the site.
 LOOSE = (
     "script, style, template, button, input, label, .headerlink, .reading, "
-    ".beside, .citing, .report, .definition, [hidden]"
+    ".beside, .citing, .report, .definition, [hidden], [data-form=phone]"
 )
 LAB = "Here the pages of the book have a live lab, which wants a browser."
 PAPER = """

@@ -56,7 +56,7 @@ SCRIPT = """
 (root => {
   const data = JSON.parse(root.querySelector("script[type]").textContent);
   const controls = [...root.querySelectorAll("input, select")];
-  const picture = root.querySelector(".explorer-frame");
+  const pictures = root.querySelectorAll(".explorer-frame");
   const show = () => {
     const positions = controls.map(control =>
       control.selectedIndex ?? Number(control.value));
@@ -69,8 +69,10 @@ SCRIPT = """
       control.parentElement.querySelector(".explorer-value").textContent =
         value;
     });
-    picture.lastElementChild.innerHTML =
-      data.frames[frame].map(number => data.elements[number]).join("");
+    [data, data.phone].slice(0, pictures.length).forEach((form, i) => {
+      pictures[i].lastElementChild.innerHTML =
+        form.frames[frame].map(number => form.elements[number]).join("");
+    });
     root.querySelector(".explorer-readout").textContent = data.readouts[frame];
   };
   controls.forEach(control => control.addEventListener("input", show));
@@ -275,33 +277,36 @@ class Explorer:
         ValueError
             If the frames take more than 500 kB.
         """
-        drawing, frames, readouts = svg.Drawing(), [], []
+        drawings, frames, readouts = (svg.Drawing(), svg.Drawing()), [], []
+        adds = [drawing.add for drawing in drawings]
         for values in itertools.product(
             *(control.values for control in self.controls.values())
         ):
             chosen = dict(zip(self.controls, values))
-            elements, readout = self._frame(chosen, drawing.add)
-            frames.append(elements)
+            forms, readout = self._frame(
+                chosen, lambda fig: svg.forms(fig, *adds)
+            )
+            frames.append(forms)
             readouts.append(readout)
         first = 0
         for control in self.controls.values():
             place = control.values.index(control.start)
             first = first * len(control.values) + place
-        # What several frames show is written once.
-        numbers = {}
-        for element in itertools.chain.from_iterable(frames):
-            numbers.setdefault(element, len(numbers))
         attributes = (
             ' class="explorer-frame" role="img" '
             f'aria-label="{html.escape(self.alt)}"'
         )
-        picture, *elements = svg.own_names(
-            [drawing.svg(frames[first], attributes), *numbers]
-        )
+        desk, *phone = [
+            _shared(drawing, of_form, first, attributes + mark)
+            for drawing, of_form, mark in zip(
+                drawings, zip(*frames), svg.MARKS
+            )
+        ]
+        pictures = [form.pop("picture") for form in (desk, *phone)]
         data = json.dumps(
             {
-                "elements": elements,
-                "frames": [[numbers[e] for e in frame] for frame in frames],
+                **desk,
+                "phone": phone[0] if phone else None,
                 "readouts": readouts,
                 "values": [c.texts for c in self.controls.values()],
             },
@@ -316,7 +321,7 @@ class Explorer:
         labels = [c.label for c in self.controls.values()]
         return PAGE.format(
             name=html.escape("Explorer: " + " and ".join(labels)),
-            first=picture,
+            first="\n".join(pictures),
             readout=html.escape(readouts[first]),
             controls="\n".join(map(_page_control, self.controls.values())),
             data=re.sub("<(?=[/!])", r"\\u003c", data),
@@ -354,6 +359,18 @@ class Explorer:
         if not kernel.person_watches():
             bundle["text/html"] = self.page()
         return bundle
+
+
+def _shared(drawing, frames, first, attributes):
+    """Return frames of one form, with what several show written once."""
+    numbers = {}
+    for element in itertools.chain.from_iterable(frames):
+        numbers.setdefault(element, len(numbers))
+    picture, *elements = svg.own_names(
+        [drawing.svg(frames[first], attributes), *numbers]
+    )
+    frames = [[numbers[element] for element in frame] for frame in frames]
+    return {"picture": picture, "elements": elements, "frames": frames}
 
 
 def _png(fig):

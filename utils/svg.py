@@ -24,6 +24,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.contour import ContourSet
 from PIL import Image
 
+from .narrow import narrow
+
 # As few decimals as nobody sees: a tenth of a point, less in what is small.
 DECIMALS, FINE = 1, 2
 HREF = "{http://www.w3.org/1999/xlink}href"
@@ -31,6 +33,9 @@ WEBP = "data:image/webp;base64,"
 FALLING = "falling"
 # What a figure shows within its axes: a page can leave it out, to ask for it.
 DRAWN = "drawn"
+# The forms of a figure, told apart by the book's style sheet, without which
+# nobody sees the one for a phone.
+MARKS = ' data-form="desk"', ' data-form="phone" display="none"'
 # Width and height of a sketch, in pixels of the page.
 SKETCH = 72, 36
 
@@ -112,7 +117,7 @@ class Drawing:
     """
 
     def __init__(self):
-        self.definitions, self.colours = {}, {}
+        self.definitions, self.colours, self.size = {}, {}, (0, 0)
 
     def add(self, fig):
         """Draw a figure; return the elements that it shows, as text.
@@ -120,7 +125,7 @@ class Drawing:
         Parameters
         ----------
         fig : matplotlib.figure.Figure
-            The figure; all have one size.
+            The figure; all have one width.
 
         Returns
         -------
@@ -134,8 +139,11 @@ class Drawing:
             if any(_falls(each.cmap) for each in [*ax.images, *maps]):
                 ax.set_gid(FALLING)
         root = ElementTree.fromstring(_document(fig))
-        self.size = tuple(float(root.get(a)[:-2]) for a in ("width", "height"))
-        self.shown = tuple(np.round(fig.get_size_inches() * fig.dpi, 0))
+        size = tuple(float(root.get(a)[:-2]) for a in ("width", "height"))
+        if size > self.size:
+            # There is room for the highest.
+            self.size = size
+            self.shown = tuple(np.round(fig.get_size_inches() * fig.dpi, 0))
         self._define(root)
         return list(self._shown(root))
 
@@ -316,7 +324,9 @@ def picture(fig, marked=False):
     Returns
     -------
     str
-        A document that may also be put into a page.
+        A document that may also be put into a page. Its form for a phone, if
+        it has one, is kept as metadata, which nobody sees; a page that has
+        room for one of the two can take it out with `both_forms`.
     """
     if marked:
         legends = [*fig.legends, *(ax.get_legend() for ax in fig.axes)]
@@ -327,13 +337,23 @@ def picture(fig, marked=False):
         ]
         for artist in filter(None, [*shown, *legends]):
             artist.set_gid(DRAWN)
-    drawing = Drawing()
-    elements = drawing.add(fig)
-    attributes = ' xmlns="http://www.w3.org/2000/svg"'
-    if marked:
-        places = html.escape(json.dumps([axes(ax) for ax in fig.axes]))
-        attributes += f' data-axes="{places}"'
-    return own_names([drawing.svg(elements, attributes)])[0]
+
+    def element(fig, attributes):
+        drawing = Drawing()
+        elements = drawing.add(fig)
+        if marked:
+            places = html.escape(json.dumps([axes(ax) for ax in fig.axes]))
+            attributes += f' data-axes="{places}"'
+        return own_names([drawing.svg(elements, attributes)])[0]
+
+    desk, *phone = forms(
+        fig,
+        lambda fig: element(fig, ' xmlns="http://www.w3.org/2000/svg"'),
+        lambda fig: element(fig, MARKS[1]),
+    )
+    if not phone:
+        return desk
+    return f"{desk.removesuffix('</svg>')}<metadata>{phone[0]}</metadata></svg>"
 
 
 def axes(ax):
@@ -376,6 +396,51 @@ def axes(ax):
         ]
         for where, axis in zip(ends, (ax.xaxis, ax.yaxis))
     ]
+
+
+def forms(fig, desk, phone):
+    """Draw a figure as it is and, if that differs, as a phone shows it.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        The figure.
+    desk, phone : callable
+        What draws the one and the other: it takes the figure, laid out.
+
+    Returns
+    -------
+    list
+        What the first has returned and, if there is a form for a phone, what
+        the second has.
+    """
+    found = [desk(fig)]
+    with narrow(fig) as differs:
+        if differs:
+            found.append(phone(fig))
+    return found
+
+
+def both_forms(text, attributes):
+    """Take the form for a phone out of a figure, for a page that shows one.
+
+    Parameters
+    ----------
+    text : str
+        What `picture` returned.
+    attributes : str
+        More attributes of both forms.
+
+    Returns
+    -------
+    str
+        One SVG element, or two, of which the style sheet shows one.
+    """
+    wide, _, phone = text.partition("<metadata>")
+    phone = phone.removesuffix("</metadata></svg>")
+    if phone:
+        wide = wide.replace("<svg", f"<svg{MARKS[0]}", 1) + "</svg>"
+    return (wide + phone).replace("<svg ", f"<svg {attributes} ")
 
 
 def sketch(x, *curves, low, high):

@@ -108,7 +108,7 @@ def loaded(browser, server, page_name):
 
 def shown(figure):
     """Return what the picture of an explorer shows."""
-    picture = figure.locator(".explorer-frame")
+    picture = figure.locator(".explorer-frame:visible")
     return picture.evaluate("node => node.lastElementChild.innerHTML")
 
 
@@ -400,7 +400,8 @@ def test_no_sign_needs_a_font_that_is_not_there(loaded):
 
 # How far a picture's shape is from that which its file has.
 DISTORTION = """() => [...document.querySelectorAll(
-    "article img, article svg[role=img]")].map(image => {
+    "article img, article svg[role=img]")].filter(
+    image => image.checkVisibility()).map(image => {
   const { width, height } = image.getBoundingClientRect();
   return Math.abs(Math.log(width / height
     / image.getAttribute("width") * image.getAttribute("height")));
@@ -457,7 +458,7 @@ def test_explorers_answer(browser, server, site, explorer_page, scheme):
 
 def check_explorer(page, figure):
     """Move every control by keyboard and by mouse; expect a new picture."""
-    picture = figure.locator(".explorer-frame")
+    picture = figure.locator(".explorer-frame:visible")
     for control in figure.locator("input, select").all():
         control.scroll_into_view_if_needed()
         control.focus()
@@ -536,7 +537,7 @@ def test_text_and_first_frames_without_javascript(browser, server, name):
     for fold in page.locator("details.result > summary").all():
         fold.click()
     for figure in page.locator(".explorer").all():
-        assert figure.locator(".explorer-frame").is_visible()
+        assert figure.locator(".explorer-frame:visible").is_visible()
         assert figure.locator("noscript").is_visible()
         assert not figure.locator(".explorer-controls").is_visible()
     page.context.close()

@@ -20,7 +20,7 @@ from tools.notebooks import pages, read
 from utils import svg
 from utils.plotting import LOOKS, STYLE
 
-FIGURES = "article svg[role=img]"
+FIGURES = "article svg[role=img]:visible"
 ROOM = 4
 TEXT, LINE = 4.5, 3
 # Not lines: white edges, pale bands that lie behind lines, and bars.
@@ -195,7 +195,8 @@ def test_figures_are_sharp_and_nothing_is_turned_over(browser, site, name):
     assert filters == 0, "a figure's colours are turned over as a whole"
 
 
-MAPS = """() => [...document.querySelectorAll("article image")].map(
+MAPS = """() => [...document.querySelectorAll("article image")].filter(
+  image => image.closest("svg").checkVisibility()).map(
   image => [image.getAttribute("class"), image.checkVisibility()])"""
 
 
@@ -218,6 +219,42 @@ def test_paper_is_light(browser, site):
     shown = {kind for kind, visible in page.evaluate(MAPS) if visible}
     page.context.close()
     assert shown == {"on-light"}
+
+
+# matplotlib makes letters 100 units high, and says how many points that is.
+LETTERS = r"""() => [...document.querySelectorAll("article svg")]
+  .filter(svg => svg.checkVisibility())
+  .flatMap((svg, number) => {
+    const pixels = svg.getScreenCTM().a;
+    const explorer = svg.closest(".explorer");
+    const data = JSON.parse(
+      explorer?.querySelector("script[type]").textContent ?? "{}");
+    const form = svg.dataset.form === "phone" ? data.phone : data;
+    const drawn = [svg.outerHTML, ...form.elements ?? []].join("");
+    return [
+      ...[...drawn.matchAll(/scale\(([\d.]+) -/g)].map(m => 100 * m[1]),
+      ...[...svg.querySelectorAll("text")].map(
+        text => parseFloat(getComputedStyle(text).fontSize)),
+    ].map(size => [number + 1, size * pixels]);
+  })"""
+SMALLEST = 11
+
+
+@pytest.mark.parametrize("name", pages_holding('role="img"'))
+def test_letters_of_figures_are_legible_on_a_phone(browser, site, name):
+    page = open_page(browser, (site / name).as_uri(), width=390)
+    page.evaluate(
+        "document.querySelectorAll('article details').forEach("
+        "fold => { fold.open = true; })"
+    )
+    sizes = page.evaluate(LETTERS)
+    page.context.close()
+    found = {
+        f"picture {number} has letters of {size:.1f} pixels"
+        for number, size in sizes
+        if size < SMALLEST
+    }
+    assert not found, "\n".join(sorted(found))
 
 
 def drawn(text="black", ground="white"):
