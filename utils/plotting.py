@@ -1,8 +1,9 @@
 """The book's one look: colours, style, and small helpers that take an axes."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 from IPython import get_ipython
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import FigureBase
 
 from . import arguments, kernel, svg
@@ -60,10 +61,14 @@ TITLES = {
 # The states of a unit on given data, and its colour on maps; where "some" is
 # not one shade, it is a grey by the share of samples that the unit is on for.
 STATES = {"dead": "#C44E00", "some": "#B8B8B8", "always on": "#0067A5"}
-# For shares of 0, which are below its range, to 1, which are above it.
-SHARES = LinearSegmentedColormap.from_list(
-    "shares", ["0.92", "0.35"], N=9
+# On for some samples, but for less than this share of them.
+NEARLY_DEAD, FEW = "#DDAA33", 0.02
+# For shares of 0, which are below its range, to 1, which are above it; both
+# go to a map: ``imshow(shares, cmap=SHARES, norm=BY_SHARE)``.
+SHARES = ListedColormap(
+    [NEARLY_DEAD, *(f"{grey:.4f}" for grey in np.linspace(0.92, 0.35, 9))]
 ).with_extremes(under=STATES["dead"], over=STATES["always on"])
+BY_SHARE = BoundaryNorm([1e-9, FEW, *np.arange(1, 9) / 9, 1 - 1e-9], SHARES.N)
 
 STYLE = {
     "figure.figsize": (5.8, 3.3),

@@ -229,7 +229,7 @@ LETTERS = r"""() => [...document.querySelectorAll("article svg")]
     const explorer = svg.closest(".explorer");
     const data = JSON.parse(
       explorer?.querySelector("script[type]").textContent ?? "{}");
-    const form = svg.dataset.form === "phone" ? data.phone : data;
+    const form = svg.dataset.form === "phone" ? data.phone ?? {} : data;
     const drawn = [svg.outerHTML, ...form.elements ?? []].join("");
     return [
       ...[...drawn.matchAll(/scale\(([\d.]+) -/g)].map(m => 100 * m[1]),

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
-from matplotlib.colors import Normalize, to_hex, to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from nbclient import NotebookClient
 
 from utils import plotting, svg
@@ -76,11 +76,31 @@ def test_a_program_gets_figures_as_svg_too_and_a_person_does_not():
     assert program["text/plain"] == person["text/plain"]
 
 
+# Protanopia and deuteranopia, https://doi.org/10.1109/TVCG.2009.113.
+COLOUR_BLIND = np.array(
+    [
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ],
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ],
+    ]
+)
+APART = 0.2
+
+
 def test_map_of_states_shows_the_dead_and_the_always_on_in_their_colours():
-    shares = np.array([0.0, 1e-6, 0.5, 1 - 1e-6, 1.0])
-    norm = Normalize(1e-9, 1 - 1e-9)
-    dead, few, half, most, always = plotting.SHARES(norm(shares))
+    shares = np.array([0.0, 1e-6, 0.0199, 0.0201, 0.5, 1 - 1e-6, 1.0])
+    dead, *nearly, few, half, most, always = plotting.SHARES(
+        plotting.BY_SHARE(shares)
+    )
     assert to_hex(dead) == plotting.STATES["dead"].lower()
+    assert {*map(to_hex, nearly)} == {plotting.NEARLY_DEAD.lower()}
     assert to_hex(always) == plotting.STATES["always on"].lower()
     for grey in (few, half, most):
         assert len(set(grey[:3])) == 1
@@ -88,7 +108,9 @@ def test_map_of_states_shows_the_dead_and_the_always_on_in_their_colours():
 
 
 def test_states_differ_on_both_kinds_of_page():
-    colours = np.array([to_rgb(c) for c in plotting.STATES.values()])
+    names = *plotting.STATES.values(), plotting.NEARLY_DEAD
+    colours = np.array([to_rgb(c) for c in names])
     for kind in (colours, svg.dark(colours)):
-        for a, b in itertools.combinations(kind, 2):
-            assert np.abs(a - b).max() > 0.3
+        for seen in (kind, *(kind @ eye.T for eye in COLOUR_BLIND)):
+            for a, b in itertools.combinations(seen, 2):
+                assert np.abs(a - b).max() > APART
