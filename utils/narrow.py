@@ -57,9 +57,9 @@ def narrow(fig):
     with contextlib.ExitStack() as undo:
         undo.callback(fig.set_size_inches, width, height)
         fig.set_size_inches(WIDTH, height)
-        rows = _stack(fig, undo)
-        if rows > 1:
-            height *= SHARE * rows
+        panels = _stack(fig, undo)
+        if panels:
+            height = sum(max(SHARE * height, _lowest(ax)) for ax in panels)
         elif _is_sheet(fig):
             height *= WIDTH / width
         height += _narrow_legends(fig, undo)
@@ -70,16 +70,16 @@ def narrow(fig):
 
 
 def _stack(fig, undo):
-    """Put the panels of a single row below each other; return their number."""
+    """Put the panels of a single row below each other; return them."""
     panels = [ax for ax in fig.axes if ax.get_subplotspec()]
     grids = {ax.get_subplotspec().get_gridspec() for ax in panels}
     if len(grids) != 1 or grids.pop().get_geometry() != (1, len(panels)):
-        return 1
+        return []
     # Two beside each other are small; more are, unless they are bare pictures.
     if len(panels) == 1 or not (
         len(panels) == 2 or all(ax.axison for ax in panels)
     ):
-        return 1
+        return []
     grid = GridSpec(len(panels), 1, figure=fig)
     for number, ax in enumerate(panels):
         undo.callback(ax.set_subplotspec, ax.get_subplotspec())
@@ -92,7 +92,12 @@ def _stack(fig, undo):
             if not ax.get_ylabel():
                 undo.callback(ax.set_ylabel, "")
                 ax.set_ylabel(panels[0].get_ylabel())
-    return len(panels)
+    return panels
+
+
+def _lowest(ax):
+    """Return the least height of a panel: its names need a line each."""
+    return 0.17 * len(ax.get_yticks()) + 0.7
 
 
 def _is_sheet(fig):
@@ -139,26 +144,30 @@ def _put_back(columns, kept):
 
 
 def _wrap(fig, undo):
-    """Break titles and names of axes that are too long."""
-    renderer = fig.canvas.get_renderer()
-    width, height = fig.bbox.size
+    """Break titles and names of axes that are too long for where they are."""
+    fig.get_layout_engine().execute(fig)
+    renderer, found = fig.canvas.get_renderer(), False
     for ax in fig.axes:
-        spec = ax.get_subplotspec()
-        rows = spec.get_gridspec().nrows if spec else 1
-        columns = spec.get_gridspec().ncols if spec else 1
-        for text, most in (
-            (ax.title, 0.84 * width / columns),
-            (ax.xaxis.label, 0.84 * width / columns),
-            (ax.yaxis.label, 0.8 * height / rows),
+        box, spec = ax.get_window_extent(renderer), ax.get_subplotspec()
+        x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+        # As far as the nearer edge, or as the panel goes where others follow.
+        rows, columns = spec.get_gridspec().get_geometry() if spec else (1, 1)
+        across = min(x, fig.bbox.width - x) if columns == 1 else box.width / 2
+        up = min(y, fig.bbox.height - y) if rows == 1 else box.height / 2
+        for text, room in (
+            (ax.title, across),
+            (ax.xaxis.label, across),
+            (ax.yaxis.label, 1.1 * up),
         ):
-            words = text.get_text()
+            words, most = text.get_text(), 1.96 * room
             long = max(text.get_window_extent(renderer).size)
             if long > most and " " in words and "\n" not in words:
-                lines = textwrap.wrap(
-                    words, -(-len(words) // -(-long // most)) + 3
-                )
                 undo.callback(text.set_text, words)
-                text.set_text("\n".join(lines))
+                width = -(-len(words) // -(-long // most)) + 3
+                text.set_text("\n".join(textwrap.wrap(words, width)))
+                found = True
+    if found:
+        fig.get_layout_engine().execute(fig)
 
 
 def _thin(fig, undo):
@@ -166,7 +175,6 @@ def _thin(fig, undo):
 
     What are words is turned instead, since each says something of its own.
     """
-    fig.get_layout_engine().execute(fig)
     renderer = fig.canvas.get_renderer()
     for ax in fig.axes:
         labels = [t for t in ax.get_xticklabels() if t.get_text()]
