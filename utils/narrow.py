@@ -8,6 +8,7 @@ that would touch every second one stays. No author has to ask for it.
 """
 
 import contextlib
+import math
 import re
 import textwrap
 
@@ -55,6 +56,9 @@ def narrow(fig):
         yield False
         return
     with contextlib.ExitStack() as undo:
+        # A layout begins where the last one ended.
+        for ax in fig.axes:
+            undo.callback(_place, ax, *map(ax.get_position, (True, False)))
         undo.callback(fig.set_size_inches, width, height)
         fig.set_size_inches(WIDTH, height)
         panels = _stack(fig, undo)
@@ -67,6 +71,14 @@ def narrow(fig):
         _wrap(fig, undo)
         _thin(fig, undo)
         yield True
+
+
+def _place(ax, original, active):
+    """Put axes back where they were, for the layout to move them again."""
+    moves = ax.get_in_layout()
+    ax.set_position(original, "original")
+    ax.set_position(active, "active")
+    ax.set_in_layout(moves)
 
 
 def _stack(fig, undo):
@@ -97,7 +109,7 @@ def _stack(fig, undo):
 
 def _lowest(ax):
     """Return the least height of a panel: its names need a line each."""
-    return 0.17 * len(ax.get_yticks()) + 0.7
+    return 0.19 * len(ax.get_yticks()) + 0.9
 
 
 def _is_sheet(fig):
@@ -163,7 +175,8 @@ def _wrap(fig, undo):
             long = max(text.get_window_extent(renderer).size)
             if long > most and " " in words and "\n" not in words:
                 undo.callback(text.set_text, words)
-                width = -(-len(words) // -(-long // most)) + 3
+                lines = math.ceil(long / most)
+                width = math.ceil(len(words) / lines) + 3
                 text.set_text("\n".join(textwrap.wrap(words, width)))
                 found = True
     if found:

@@ -47,7 +47,7 @@ def test_page_holds_every_frame_in_the_order_the_script_counts():
 
 
 def shown(html):
-    return re.search("<g>(.*)</g></svg>\n<svg", html)[1]
+    return re.search("<g>(.*)</g></svg>", html)[1]
 
 
 def test_page_starts_with_the_frame_of_the_start_values():
