@@ -292,7 +292,7 @@
     const how = make("p", {className: "how"}, "Move the points with the "
       + "pointer, or with the arrow keys.");
     box.querySelector(".guess").after(
-      how, ...forms.map(form => form.pad), ready);
+      how, make("div", {}, ...forms.map(form => form.pad)), ready);
     draw();
     const fits = given => Array.isArray(given) && given.length === POINTS
       && given.every(t => t >= 0 && t <= 1);

@@ -353,7 +353,9 @@ def picture(fig, marked=False):
     )
     if not phone:
         return desk
-    return f"{desk.removesuffix('</svg>')}<metadata>{phone[0]}</metadata></svg>"
+    return (
+        f"{desk.removesuffix('</svg>')}<metadata>{phone[0]}</metadata></svg>"
+    )
 
 
 def axes(ax):
