@@ -51,8 +51,8 @@ def narrow(fig):
     [0, 0]
     """
     width, height = fig.get_size_inches()
-    constrained = isinstance(fig.get_layout_engine(), ConstrainedLayoutEngine)
-    if not constrained or width <= WIDTH:
+    engine = fig.get_layout_engine()
+    if not isinstance(engine, ConstrainedLayoutEngine) or width <= WIDTH:
         yield False
         return
     with contextlib.ExitStack() as undo:
@@ -69,7 +69,11 @@ def narrow(fig):
         height += _narrow_legends(fig, undo)
         fig.set_size_inches(WIDTH, height)
         _wrap(fig, undo)
-        _thin(fig, undo)
+        if _thin(fig, undo):
+            engine.execute(fig)
+        # It is laid out, and whoever draws it need not do that again.
+        undo.callback(fig.set_layout_engine, engine)
+        fig.set_layout_engine("none")
         yield True
 
 
@@ -187,14 +191,16 @@ def _thin(fig, undo):
     """Where names below an axis would touch, leave every second one out.
 
     What are words is turned instead, since each says something of its own.
+    Return whether there was anything to do.
     """
-    renderer = fig.canvas.get_renderer()
+    renderer, touched = fig.canvas.get_renderer(), False
     for ax in fig.axes:
         labels = [t for t in ax.get_xticklabels() if t.get_text()]
         boxes = [label.get_window_extent(renderer) for label in labels]
         room = min((b.x0 - a.x1 for a, b in zip(boxes, boxes[1:])), default=99)
         if room >= ROOM * fig.dpi:
             continue
+        touched = True
         if any(re.search("[A-Za-z]{3}", t.get_text()) for t in labels):
             for label in labels:
                 undo.callback(label.set_rotation, label.get_rotation())
@@ -203,3 +209,4 @@ def _thin(fig, undo):
             for label in labels[1::2]:
                 undo.callback(label.set_visible, True)
                 label.set_visible(False)
+    return touched

@@ -491,10 +491,15 @@ def _document(fig):
     """Draw a figure with matplotlib; return the text of its SVG file."""
     file, engine = io.StringIO(), fig.get_layout_engine()
     if engine:
-        # Done here, since savefig would draw everything twice for it.
         engine.execute(fig)
-        fig.set_layout_engine("none")
-    with plt.rc_context({"svg.hashsalt": "", "svg.fonttype": "path"}):
+    settings = {
+        "svg.hashsalt": "",
+        "svg.fonttype": "path",
+        "figure.constrained_layout.use": False,
+    }
+    with plt.rc_context(settings):
+        # As long as a figure has an engine, savefig draws everything twice.
+        fig.set_layout_engine(None)
         fig.savefig(
             file,
             format="svg",
