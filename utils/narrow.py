@@ -113,7 +113,7 @@ def _stack(fig, undo):
 
 def _lowest(ax):
     """Return the least height of a panel: its names need a line each."""
-    return 0.19 * len(ax.get_yticks()) + 0.9
+    return 0.21 * len(ax.get_yticks()) + 0.9
 
 
 def _is_sheet(fig):
@@ -176,12 +176,17 @@ def _wrap(fig, undo):
             (ax.yaxis.label, 1.1 * up),
         ):
             words, most = text.get_text(), 1.96 * room
-            long = max(text.get_window_extent(renderer).size)
+            size = text.get_window_extent(renderer).size
+            long = size[int(text is ax.yaxis.label)]
             if long > most and " " in words and "\n" not in words:
                 undo.callback(text.set_text, words)
                 lines = math.ceil(long / most)
                 width = math.ceil(len(words) / lines) + 3
-                text.set_text("\n".join(textwrap.wrap(words, width)))
+                text.set_text(
+                    "\n".join(
+                        textwrap.wrap(words, width, break_long_words=False)
+                    )
+                )
                 found = True
     if found:
         fig.get_layout_engine().execute(fig)
