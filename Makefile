@@ -42,7 +42,8 @@ help:
 	@echo 'make clean      remove what the verbs made, but no .venv'
 
 # $(call environment,PYTHON,FOLDER,LOCK): all that the lock names, compared by
-# hash; then PyTorch without CUDA, from its own index, and utils in place. Where
+# hash, by uv, which takes seconds, and by pip, which has the last word; then
+# PyTorch without CUDA, from its own index, and utils in place. Where
 # books are published, nothing else will do. Last the packages with trained
 # networks; one of them has to be built, and is old: see CONTRIBUTING.md.
 # Debian's Python may come without ensurepip; then its pip brings pip.
@@ -52,6 +53,10 @@ define environment
     $(1) -m pip --python $(2)/bin/python install --quiet pip; } || { \
     echo '$(1) lacks venv or pip. On Debian: apt-get install python3-venv'; \
     exit 1; }
+@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock | \
+    $(py) -m pip install --quiet --require-hashes -r /dev/stdin && \
+    .venv/bin/uv pip install --quiet --no-config --require-hashes \
+    --python $(2)/bin/python -r $(3) || echo 'uv cannot; pip will'
 $(2)/bin/python -m pip install --quiet -r $(3)
 @$(2)/bin/python -m pip install --quiet --retries 0 $(from_pytorch) $(torch) || { \
     echo "NOT PYTORCH'S BUILD WITHOUT CUDA, but the one that pip finds here"; \
