@@ -115,6 +115,16 @@ def spliced_slope(x):
     )
 
 
+def squeezed(x):
+    """Lose the axis of a lone number."""
+    return np.squeeze(-np.logaddexp(0, -x))
+
+
+def of_any_axis(x):
+    """Take the length of what may be a single number."""
+    return -np.logaddexp(np.zeros((len(x), 1)[: x.ndim]), -x)
+
+
 def by_rows(layers):
     """Keep the biases as rows."""
     return [(W, b[None]) for W, b in to_sigmoid(layers)]
@@ -188,6 +198,8 @@ WRONG = [
         "float32",
     ),
     (check.log_sigmoid, (spliced,), "other numbers"),
+    (check.log_sigmoid, (squeezed,), "shape"),
+    (check.log_sigmoid, (of_any_axis,), "error"),
     (check.mean_slopes, (0.25, 0.5), "small inverse"),
     (check.mean_slopes, (1, 2), "small equal"),
     (check.mean_slopes, (2, 2), "small ranges"),
