@@ -130,6 +130,14 @@ def by_rows(layers):
     return [(W, b[None]) for W, b in to_sigmoid(layers)]
 
 
+def as_parameters(layers):
+    """Return what torch could train further."""
+    return [
+        tuple(nn.Parameter(torch.tensor(part)) for part in pair)
+        for pair in to_sigmoid(layers)
+    ]
+
+
 def from_the_end(layers):
     new = [[W.copy(), b.copy()] for W, b in layers]
     for place in range(len(new) - 1, 0, -1):
@@ -220,10 +228,22 @@ WRONG = [
     (
         check.to_sigmoid,
         (lambda layers: to_sigmoid(layers)[:-1],),
-        "error",
+        "pairs",
     ),
     (check.to_sigmoid, (in_place,), "in place"),
     (check.to_sigmoid, (two_layers_at_most,), "other numbers"),
+    (check.to_sigmoid, (lambda layers: to_sigmoid(layers)[0],), "pairs"),
+    (check.to_sigmoid, (lambda layers: [W for W, _ in layers],), "pairs"),
+    (
+        check.to_sigmoid,
+        (lambda layers: [(b, W) for W, b in to_sigmoid(layers)],),
+        "shape",
+    ),
+    (
+        check.to_sigmoid,
+        (lambda layers: [(W.T, b) for W, b in to_sigmoid(layers)],),
+        "shape",
+    ),
     (check.control, (TANH, PLAIN, to_sigmoid), "a run"),
     (check.control, (TANH, PLAIN, TANH), "sigmoid"),
     (
@@ -279,6 +299,8 @@ RIGHT = [
     (check.to_sigmoid, (to_sigmoid,)),
     (check.to_sigmoid, (by_rows,)),
     (check.to_sigmoid, (from_the_end,)),
+    (check.to_sigmoid, (as_parameters,)),
+    (check.to_sigmoid, (lambda layers: zip(*zip(*to_sigmoid(layers))),)),
     (
         check.to_sigmoid,
         (

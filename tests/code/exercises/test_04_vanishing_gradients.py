@@ -272,6 +272,7 @@ RIGHT = [
     (check.bump_chi, (chi(q_next, chi_of),)),
     (check.bump_chi, (chi(q_next, chi_of, layers=300),)),
     (check.bump_chi, (by_hermite,)),
+    (check.bump_chi, (lambda c: [by_hermite(c)],)),
     (check.bump_chi, (in_closed_form,)),
     (check.bump_chi, (lambda c: [in_closed_form(c)][0].astype(object),)),
     *in_other_forms(check.bump_scale, 5.83),

@@ -152,6 +152,7 @@ WRONG = [
     ),
     (check.clip, (of_what_is_shown,), "other numbers"),
     (check.clip, (of_two_arrays,), "error"),
+    (check.clip, (lambda gs, m: (g for g in itself_below(gs, m)),), "once"),
     (check.clip, (of_the_first_two,), "clip"),
     (check.total, (32**0.5, 1, 5), "plain root"),
     (check.total, (32, 64, 5), "clipped 64"),
