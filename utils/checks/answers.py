@@ -232,7 +232,7 @@ TEXTS = {
         "that minus sign is a typographic one: type the hyphen on your "
         "keyboard, and leave out the quotation marks.",
     ),
-    r"\d,\d": Hint(
+    r"^[^\[(]*\d,\d": Hint(
         "comma in a text",
         "write a decimal point, as in 1.5, and leave out the quotation marks.",
     ),
@@ -565,8 +565,8 @@ def agrees(
         Arguments of one call each; easy ones first.
     misconceptions : dict
         Hint -> a wrong function. An answer that agrees with a wrong function
-        on all inputs gets its hint; failing that, one that agrees with it on
-        the first input that goes wrong, and on most of the others.
+        on all inputs gets its hint; failing that, one that agrees with it up
+        to the first input that goes wrong, and on most of the others.
     hint : Hint
         For all other wrong answers.
     what : str
@@ -608,13 +608,19 @@ def agrees(
     given, found = inputs, values(inputs)
     with np.errstate(all="ignore"):
         slips = (
-            (value, one)
-            for value, one in zip(found, given)
+            (first, value, one)
+            for first, (value, one) in enumerate(zip(found, given))
             if not same(value, truth(*one))
         )
         if slip := next(slips, None):
-            value, one = slip
-            likely = [h for h in known if alike(value, known[h], one)]
+            first, value, one = slip
+            # What was right before does not come from what would be wrong.
+            so_far = list(zip(found, given))[: first + 1]
+            likely = [
+                hint
+                for hint, other in known.items()
+                if all(alike(v, other, g) for v, g in so_far)
+            ]
             # Many mistakes lead to the same nan.
             if len(likely) != 1 and _new_nan(value, truth(*one)):
                 hint = NAN

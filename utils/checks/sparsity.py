@@ -184,6 +184,10 @@ FORMATS = {
                 "mask down", "round the bits up to whole bytes, not down."
             ): _bytes(0, lambda a: a.size // 8),
             Hint(
+                "mask one more",
+                "where the bits fill whole bytes, no byte is added.",
+            ): _bytes(0, lambda a: a.size // 8 + 1),
+            Hint(
                 "mask part", "there are only whole bytes: round the bits up."
             ): _bytes(0, lambda a: a.size / 8),
             Hint(

@@ -255,6 +255,13 @@ def _values(module, slope, torch, z=(-2.0, -1.0, 0.0, 1.0, 3.0)):
                 "forward receives a tensor and returns one of the same shape.",
             ),
         )
+    need(
+        output.dtype == x.dtype,
+        where,
+        "a tensor of float64, like x",
+        f"a tensor of {str(output.dtype).removeprefix('torch.')}",
+        Hint("float32", "keep the type of x: leave .float() out."),
+    )
     if not close(x.detach().numpy(), z):
         raise wrong(
             where,

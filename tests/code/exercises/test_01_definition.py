@@ -93,6 +93,11 @@ WRONG = [
     (check.relu, (relu_above(1e-300),), "relu"),
     (check.relu, (lambda x: np.maximum(x, 1e-12),), "relu"),
     (check.relu_derivative, (lambda x: x > 1e-300,), "nan"),
+    (
+        check.relu_derivative,
+        (lambda x: (np.maximum(x, 0) - np.maximum(x - 1e-6, 0)) / 1e-6,),
+        "nan",
+    ),
     (check.neuron, ([12, 4], 4, [12, 4], [0, 0]), "w is x"),
     (check.neuron, ([2, 4], 2, [6, 2], [0, 0]), "w factor 2"),
     (check.neuron, ([8, 16], 8, [24, 8], [0, 0]), "w no bias"),

@@ -110,6 +110,12 @@ def nearly_zero(x, w, b):
     return np.isclose(z, 0).mean(axis=(1, 2))
 
 
+def one_byte_more(a):
+    """Round up what is round."""
+    *others, mask = by_hand(a)
+    return (*others, mask + (a.size % 8 == 0))
+
+
 def different_values(a):
     """Count values that repeat once."""
     stored = len(np.unique(a[a != 0]))
@@ -124,6 +130,7 @@ def of_two_inputs(x, w, b):
 # checker, answers, the key of the hint
 WRONG = [
     (check.formats, (different_values,), "repeated"),
+    (check.formats, (one_byte_more,), "mask one more"),
     (check.ninety, (2.56, 0.995, 0.739), "b sign"),
     (check.ninety, (-1.28, 0.995, 0.739), "b units"),
     (check.ninety, (-5.12, 0.995, 0.739), "b variance"),

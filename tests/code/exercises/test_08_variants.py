@@ -124,6 +124,7 @@ WRONG = [
         "one slope",
     ),
     (check.prelu, (Unstarted,), "start"),
+    (check.prelu, (module(lambda x, w: right(x, w).float()),), "float32"),
     (
         check.prelu,
         (module(lambda x, a: torch.where(x < 0, x, a * x)),),
