@@ -5,8 +5,9 @@
     python -m classroom.handout FOLDER [NAME ...] [--solutions]
 
 FOLDER gets the exercises named, such as 01_definition, or all; `utils`, which
-they import; and a requirements.txt without what they do not need. No solution
-is in it before you say `--solutions`: the same command again adds them.
+they import; and a requirements.txt without what they do not need, which makes
+`utils` known as well. No solution is in it before you say `--solutions`: the
+same command again adds them.
 
 The source is the notebook in chapters/solutions, as nbgrader wants it.
 """
@@ -68,20 +69,21 @@ def exercise(solution):
 
 
 def requirements(notebooks):
-    """Return what the notebooks need, a package a line."""
-    if not any(
+    """Return what the notebooks need, a package a line.
+
+    The last line is for the folder itself, whose `utils` they import.
+    """
+    packages = SMALL
+    if any(
         "import torch" in cell.source
         for nb in notebooks
         for cell in nb.cells
         if cell.cell_type == "code"
     ):
-        return "\n".join(SMALL) + "\n"
-    with open(ROOT / "pyproject.toml", "rb") as file:
-        project = tomllib.load(file)["project"]
-    return (
-        "\n".join(["ipykernel", *project["optional-dependencies"]["chapters"]])
-        + "\n"
-    )
+        with open(ROOT / "pyproject.toml", "rb") as file:
+            project = tomllib.load(file)["project"]
+        packages = "ipykernel", *project["optional-dependencies"]["chapters"]
+    return "\n".join([*packages, "-e ."]) + "\n"
 
 
 def write(folder, names, solutions=False):

@@ -9,7 +9,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from classroom import uploads, written
+from classroom import feedback, uploads, written
 from classroom.tables import safe, table
 
 FIELDS = (
@@ -39,6 +39,8 @@ def save(folder, entry, html="", keep=True):
             old = given.get(cell["name"])
             if old and old["answer"] == cell["answer"]:
                 cell.update(score=old["score"], counts=old["counts"])
+        # The page was made before they were known.
+        html = html and feedback.of(entry)
     _write(path, json.dumps(entry))
     page = folder / "feedback" / entry["student"] / f"{entry['notebook']}.html"
     if html:

@@ -112,12 +112,13 @@ def total(theirs):
 
 
 def _comment(theirs):
-    return "; ".join(
-        f"{row['notebook']}: {row['total']} of {row['of']}"
-        if row.get("total")
-        else f"{row['notebook']}: {row['remarks']}"
-        for _, row in theirs
-    )
+    told = []
+    for _, row in theirs:
+        points = f"{row['total']} of {row['of']}" if row.get("total") else ""
+        # What is no notebook has no name.
+        parts = row["notebook"], points or row["remarks"]
+        told.append(": ".join(filter(None, parts)))
+    return "; ".join(told)
 
 
 def _moodle(theirs):

@@ -230,6 +230,31 @@ def article(site, page, address):
     return found
 
 
+def _address(page, pages, inside, outside):
+    """Return the function that `article` wants for this page.
+
+    Parameters
+    ----------
+    page : Page
+    pages : list of Page
+        All that are bound.
+    inside : callable
+        Takes the key of a page, a place in it, and whether it is `page`
+        itself, by no name; returns the address.
+    outside : callable
+        The same for the name of a picture or another file that is kept.
+    """
+    keys = {page.name: page.key for page in pages}
+
+    def address(target, place):
+        name = target.removesuffix(".html")
+        if not target or name in keys:
+            return inside(keys.get(name, page.key), place, not target)
+        return outside(target) if Path(target).suffix in MEDIA else ""
+
+    return address
+
+
 def pdf(site, pages, path, browser):
     """Print pages into one PDF, with contents, bookmarks and page numbers.
 
@@ -244,21 +269,15 @@ def pdf(site, pages, path, browser):
     browser : playwright.sync_api.Browser
         A Chromium, which prints.
     """
-    keys = {page.name: page.key for page in pages}
 
-    def address_on(page):
-        def address(target, place):
-            name = target.removesuffix(".html")
-            if target and name not in keys:
-                file = site / target
-                return file.as_uri() if file.suffix in MEDIA else ""
-            key = keys[name] if target else page.key
-            return f"#{key}--{place}" if place else f"#{key}"
+    def inside(key, place, own):
+        return f"#{key}--{place}" if place else f"#{key}"
 
-        return address
+    def outside(target):
+        return (site / target).as_uri()
 
     body = "".join(
-        article(site, page, address_on(page))
+        article(site, page, _address(page, pages, inside, outside))
         .decode()
         .replace("<details", "<details open")
         for page in pages
@@ -338,26 +357,20 @@ def epub(site, pages, path):
         The file to write.
     """
     edition = yaml.safe_load((ROOT / "CITATION.cff").read_text())
-    keys = {page.name: page.key for page in pages}
     pictures = {}
 
-    def address_on(page):
-        def address(target, place):
-            name = target.removesuffix(".html")
-            place = place and f"#{keys.get(name, page.key)}--{place}"
-            if name in keys:
-                return f"{keys[name]}.xhtml{place}"
-            if not target:
-                return place
-            file = site / target
-            if file.suffix not in MEDIA:
-                return ""
-            fresh = f"picture-{len(pictures)}{file.suffix}"
-            return pictures.setdefault(target, fresh)
+    def inside(key, place, own):
+        place = place and f"#{key}--{place}"
+        return place if own else f"{key}.xhtml{place}"
 
-        return address
+    def outside(target):
+        fresh = f"picture-{len(pictures)}{Path(target).suffix}"
+        return pictures.setdefault(target, fresh)
 
-    bodies = {page: article(site, page, address_on(page)) for page in pages}
+    bodies = {
+        page: article(site, page, _address(page, pages, inside, outside))
+        for page in pages
+    }
     places = {
         f"{page.key}.xhtml#{node['id']}": node
         for page, body in bodies.items()

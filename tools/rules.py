@@ -404,6 +404,35 @@ def exercise_rules(nb):
     for first, *others in parts:
         if not any(_nbgrader(cell, "points") for cell in others):
             yield f"{first.id}: nothing in this exercise has points"
+    answers = {name for cell in nb.cells for name in _asked(cell)}
+    for cell in nb.cells[1:]:
+        if names := sorted(answers & _tested(cell)):
+            yield (
+                f"{cell.id}: its hidden test asserts something of "
+                f"{', '.join(names)}: grading asks the checker alone"
+            )
+
+
+def _asked(cell):
+    """Return the names that the stub of an answer leaves open."""
+    stub = cell.source.partition("### BEGIN SOLUTION")[0]
+    if stub == cell.source:
+        return []
+    return re.findall(r"^(?:def|class) (\w+)", cell.source, re.MULTILINE) + [
+        name
+        for line in re.findall(r"^(.+?) = \.\.\.", cell.source, re.MULTILINE)
+        for name in line.split(", ")
+    ]
+
+
+def _tested(cell):
+    """Return the names that a hidden test uses."""
+    _, _, hidden = cell.source.partition("### BEGIN HIDDEN TESTS\n")
+    return {
+        node.id
+        for node in ast.walk(ast.parse(hidden))
+        if isinstance(node, ast.Name)
+    }
 
 
 def _graded(cell):

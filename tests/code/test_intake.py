@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -306,3 +307,36 @@ def test_a_result_keeps_the_points_of_the_same_answer(tmp_path):
     results.save(tmp_path, other)
     assert results.row(results.load(tmp_path)[0])["total"] == "2"
     assert Path(tmp_path, "graded", "anna").is_dir()
+
+
+def test_the_page_of_a_result_has_the_points_that_it_kept(
+    tmp_path, monkeypatch
+):
+    one = entry("anna")
+    one["cells"][1].update(score=2.5, counts=True)
+    results.save(tmp_path, one, keep=False)
+    monkeypatch.setattr(
+        results.feedback, "of", lambda one: results.row(one)["total"]
+    )
+    results.save(tmp_path, entry("anna"), "made before")
+    (page,) = Path(tmp_path, "feedback", "anna").iterdir()
+    assert page.read_text() == "4.5"
+
+
+def test_who_handed_in_no_notebook_is_told_that_alone():
+    one = entry("Emil_4711", "moodle", "4711")
+    one.update(cells=[], notebook="", remarks=["no notebook, but a.pdf"])
+    tables = uploads.tables([one], [results.row(one)], None)
+    _, (line,) = tables["moodle.csv"]
+    assert line["Feedback comments"] == "no notebook, but a.pdf"
+
+
+@pytest.mark.parametrize("name", ["01_definition", "03_sigmoid_tanh"])
+def test_what_is_handed_out_installs_what_it_imports(tmp_path, name):
+    handout.write(tmp_path, [name])
+    needed = (tmp_path / "requirements.txt").read_text().splitlines()
+    assert needed[-1] == "-e ."
+    assert ("torch>=2" in needed) == (name == "03_sigmoid_tanh")
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())
+    for package in project["tool"]["setuptools"]["packages"]:
+        assert (tmp_path / package.replace(".", "/")).is_dir()

@@ -158,6 +158,9 @@ def choice(answer, name, options):
     found = answer.strip().strip("\"'").strip().lower()
     found = found if found in options else found.removesuffix(".")
     if found not in options:
+        with contextlib.suppress(ValueError):  # "1.50" is the option "1.5"
+            found = shown(float(found))
+    if found not in options:
         raise wrong(
             f"`{name}` is none of the options.",
             wanted,
@@ -166,6 +169,33 @@ def choice(answer, name, options):
             Unreadable,
         )
     return found
+
+
+def choices(questions, **answers):
+    """Raise NotYet unless each answer is the right one of its options.
+
+    Parameters
+    ----------
+    questions : dict
+        Name of the answer -> the right option, and a dict that has the hint
+        for each of the others.
+    **answers
+        The answers, by their names.
+    """
+    attempted(**answers)
+    given = {
+        # Sorted, so that their order tells nothing.
+        name: choice(answers[name], name, sorted((right, *hints)))
+        for name, (right, hints) in questions.items()
+    }
+    for name, (right, hints) in questions.items():
+        if given[name] != right:
+            raise wrong(
+                f"`{name}`",
+                "another option",
+                repr(given[name]),
+                hints[given[name]],
+            )
 
 
 def _as_option(answer):
@@ -202,7 +232,7 @@ TEXTS = {
         "that minus sign is a typographic one: type the hyphen on your "
         "keyboard, and leave out the quotation marks.",
     ),
-    r"\d,\d": Hint(
+    r"^[^\[(]*\d,\d": Hint(
         "comma in a text",
         "write a decimal point, as in 1.5, and leave out the quotation marks.",
     ),
@@ -339,6 +369,8 @@ def call(function, name, *arguments, what):
             f"nothing within {SECONDS} seconds",
             Hint("endless", "look for a loop that never ends."),
         ) from None
+    except NotYet:  # what a checker says that has wrapped the answer
+        raise
     except (Exception, SystemExit) as error:
         raise wrong(
             where,
@@ -454,7 +486,7 @@ def result(function, name, *arguments, like, what):
 
 def _as_row(value, where, what, like):
     # keepdims=True leaves (1, m) of what is (m,).
-    if np.ndim(like) == 1 and value.shape == (1, *np.shape(like)):
+    if np.ndim(like) < 2 and value.shape == (1, *np.shape(like)):
         return value[0]
     return _shaped(value, where, what, np.shape(like))
 
@@ -467,12 +499,16 @@ def results(function, name, *arguments, likes):
     what = f"{len(likes)} arrays: {', '.join(likes)}"
     values = call(function, name, *arguments, what=what)
     where = _where(name, arguments)
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        values = list(values)
     if not isinstance(values, (tuple, list)) or len(values) != len(likes):
         raise wrong(
             where,
             what,
             shown(values),
-            Hint("order", f"return {', '.join(likes)}, in this order."),
+            ONCE
+            if hasattr(values, "__next__")
+            else Hint("order", f"return {', '.join(likes)}, in this order."),
         )
     return [
         _as_row(
@@ -495,6 +531,15 @@ def _where(name, arguments):
 def close(a, b, rtol=1e-6, atol=1e-9):
     """Return whether `a` and `b` are equal up to rounding; nan equals nan."""
     return np.allclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
+
+
+def to_nine_digits(a, b):
+    """Return whether `a` and `b` agree to nine digits, however small.
+
+    >>> to_nine_digits(1e-12, 0), close(1e-12, 0)
+    (False, True)
+    """
+    return np.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True)
 
 
 def agrees(
@@ -520,8 +565,8 @@ def agrees(
         Arguments of one call each; easy ones first.
     misconceptions : dict
         Hint -> a wrong function. An answer that agrees with a wrong function
-        on all inputs gets its hint; failing that, one that agrees with it on
-        the first input that goes wrong.
+        on all inputs gets its hint; failing that, one that agrees with it up
+        to the first input that goes wrong, and on most of the others.
     hint : Hint
         For all other wrong answers.
     what : str
@@ -549,6 +594,10 @@ def agrees(
     def agrees_with(other):
         return all(map(alike, found, [other] * len(found), given))
 
+    def agreements(hint):
+        other = [known[hint]] * len(found)
+        return sum(map(alike, found, other, given))
+
     known = misconceptions | {
         Hint(
             "float32",
@@ -559,18 +608,24 @@ def agrees(
     given, found = inputs, values(inputs)
     with np.errstate(all="ignore"):
         slips = (
-            (value, one)
-            for value, one in zip(found, given)
+            (first, value, one)
+            for first, (value, one) in enumerate(zip(found, given))
             if not same(value, truth(*one))
         )
         if slip := next(slips, None):
-            value, one = slip
-            likely = [h for h in known if alike(value, known[h], one)]
+            first, value, one = slip
+            # What was right before does not come from what would be wrong.
+            so_far = list(zip(found, given))[: first + 1]
+            likely = [
+                hint
+                for hint, other in known.items()
+                if all(alike(v, other, g) for v, g in so_far)
+            ]
             # Many mistakes lead to the same nan.
             if len(likely) != 1 and _new_nan(value, truth(*one)):
                 hint = NAN
             elif likely:
-                hint = likely[0]
+                hint = max(likely, key=agreements)
             raise wrong(
                 _where(name, one),
                 shown(np.asarray(truth(*one))),
@@ -666,32 +721,3 @@ def hint_for(misconceptions, otherwise, agrees):
         (hint for hint, other in misconceptions.items() if agrees(other)),
         otherwise,
     )
-
-
-def in_float64(where, module, maker):
-    """Insist on a torch module in float64, as what it was made from.
-
-    Parameters
-    ----------
-    where : str
-        The call that gave it, for the feedback.
-    module : Module
-        The student's.
-    maker : str
-        What makes float32, such as "nn.Linear".
-
-    Raises
-    ------
-    NotYet
-        If a parameter has another type.
-    """
-    kinds = {str(p.dtype).removeprefix("torch.") for p in module.parameters()}
-    if kinds != {"float64"}:
-        raise wrong(
-            f"the parameters of {where}",
-            "float64, as before",
-            " and ".join(sorted(kinds)),
-            Hint(
-                "float32", f"{maker}(...) makes float32: end with .double()."
-            ),
-        )

@@ -16,6 +16,7 @@ from utils.checks.answers import (
     other_numbers,
     readable,
     results,
+    to_nine_digits,
 )
 from utils.checks.feedback import (
     Hint,
@@ -126,7 +127,7 @@ EDGES = [
 
 
 def _numbers_of_all_sizes(rng):
-    sizes = 10.0 ** rng.integers(-8, 300, (2, 3, 2))
+    sizes = 10.0 ** rng.integers(-300, 300, (2, 3, 2))
     x = rng.normal(size=(2, 3, 2))
     return [(x,), (x * sizes,), (rng.normal(size=()),)]
 
@@ -193,6 +194,7 @@ def relu(answer):
         Hint("relu", "compare each number with 0 and keep the larger one."),
         "an array like x",
         _numbers_of_all_sizes,
+        to_nine_digits,
     )
     _own(answer, "relu")
     return "relu agrees for zeros, infinities, nan and the largest numbers."
@@ -238,6 +240,7 @@ def relu_derivative(answer):
         ),
         "an array like x",
         _numbers_of_all_sizes,
+        to_nine_digits,
     )
     _own(answer, "relu_derivative")
     return "relu_derivative agrees, at 0 and for nan as well."

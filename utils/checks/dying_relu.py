@@ -7,6 +7,7 @@ from utils.checks.answers import (
     array,
     call,
     choice,
+    choices,
     close,
     equals,
     fresh,
@@ -355,64 +356,70 @@ def revive(x_new, y_new):
     return f"the pre-activations of x = 1, 2, 3 are {shown(z.round(2))}."
 
 
+CAN_COME_BACK = {
+    "decay_both": (
+        "no",
+        {
+            "yes": Hint(
+                "decay_both",
+                "one factor for weights and bias is one factor for z: can "
+                "it change the sign?",
+            )
+        },
+    ),
+    "decay_weights": (
+        "yes",
+        {
+            "no": Hint(
+                "decay_weights",
+                "no gradient is needed here: where does z go when the "
+                "weights go to 0?",
+            )
+        },
+    ),
+    "frozen_below": (
+        "no",
+        {
+            "yes": Hint(
+                "frozen_below",
+                "living neighbours do not move what enters this unit: what "
+                "does?",
+            )
+        },
+    ),
+    "one_neighbour": (
+        "yes",
+        {
+            "no": Hint(
+                "one_neighbour",
+                "one living unit is enough to send a gradient to the first "
+                "layer: whose inputs does that move?",
+            )
+        },
+    ),
+    "new_order": (
+        "yes",
+        {
+            "no": Hint(
+                "new_order",
+                "a unit is dead *on given data*: are these still the same?",
+            )
+        },
+    ),
+}
+
+
 @checker
 def back(decay_both, decay_weights, frozen_below, one_neighbour, new_order):
     """Exercise 4: predict which dead units can come back."""
-    answers = {
-        "decay_both": decay_both,
-        "decay_weights": decay_weights,
-        "frozen_below": frozen_below,
-        "one_neighbour": one_neighbour,
-        "new_order": new_order,
-    }
-    attempted(**answers)
-    given = {n: choice(a, n, ("yes", "no")) for n, a in answers.items()}
-    for (name, got), (truth, hint) in zip(
-        given.items(),
-        (
-            (
-                "no",
-                Hint(
-                    "decay_both",
-                    "one factor for weights and bias is one factor for z: can "
-                    "it change the sign?",
-                ),
-            ),
-            (
-                "yes",
-                Hint(
-                    "decay_weights",
-                    "no gradient is needed here: where does z go when the "
-                    "weights go to 0?",
-                ),
-            ),
-            (
-                "no",
-                Hint(
-                    "frozen_below",
-                    "living neighbours do not move what enters this unit: what "
-                    "does?",
-                ),
-            ),
-            (
-                "yes",
-                Hint(
-                    "one_neighbour",
-                    "one living unit is enough to send a gradient to the first "
-                    "layer: whose inputs does that move?",
-                ),
-            ),
-            (
-                "yes",
-                Hint(
-                    "new_order",
-                    "a unit is dead *on given data*: are these still the same?",
-                ),
-            ),
-        ),
-    ):
-        if got != truth:
-            raise wrong(f"`{name}`", "the other answer", repr(got), hint)
+    choices(
+        CAN_COME_BACK,
+        decay_both=decay_both,
+        decay_weights=decay_weights,
+        frozen_below=frozen_below,
+        one_neighbour=one_neighbour,
+        new_order=new_order,
+    )
     return "z moves if its inputs move, or if decay takes it past 0."
 
 
@@ -426,6 +433,17 @@ def bare(answer):
     import torch
     from torch import nn
 
+    need(
+        not isinstance(answer, nn.Module),
+        "`build_bare`",
+        "a function",
+        shown(answer),
+        Hint(
+            "a function",
+            "give the function itself: it is called once for each seed, and "
+            "returns a new network.",
+        ),
+    )
     drawn = []
     with torch.random.fork_rng(devices=()):
         for seed in range(20):
@@ -459,10 +477,23 @@ def bare(answer):
         if any(len(shape) == 1 for shape in got)
         else Hint("layers", "copy `build`, and change only the biases."),
     )
-    x = np.random.default_rng(0).normal(size=(5, 64))
+    # Large numbers tell ReLU from ReLU6.
+    x = 99 * np.random.default_rng(0).normal(size=(5, 64))
     with torch.no_grad():
         output = network.double()(torch.tensor(x)).numpy()
+        first = network[0](torch.tensor(x)).numpy()
     layers = [part.detach().double().numpy().T for part in held]
+    need(
+        close(first, x @ layers[0]),
+        "network[0] of build_bare()",
+        "the first linear layer",
+        "another part",
+        Hint(
+            "first layer",
+            "the cells below take the first layer as network[0]: put the "
+            "layers side by side, not into parts of their own.",
+        ),
+    )
     for weight in layers[:-1]:
         x = np.maximum(x @ weight, 0)
     truth = x @ layers[-1]

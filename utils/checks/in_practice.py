@@ -6,12 +6,10 @@ import numpy as np
 
 from utils.checks.answers import (
     call,
-    choice,
-    close,
+    choices,
     equals,
     fresh,
     hint_for,
-    in_float64,
     number,
     other_numbers,
 )
@@ -24,6 +22,7 @@ from utils.checks.feedback import (
     shown,
     wrong,
 )
+from utils.checks.modules import has_shapes, in_float64, puts_out
 
 # Function, depth, weight scale c and biases of exercise 1's five networks:
 # here, since whoever reads them need not read the reports.
@@ -36,66 +35,59 @@ PATIENTS = {
 }
 
 
+FAULTY = {
+    "ill": (
+        "c",
+        {
+            "a": Hint(
+                "A",
+                "about half zeros is what ReLU does, and a few dead units "
+                "of 24 are no loss: the gradients are even.",
+            ),
+            "b": Hint(
+                "B",
+                "three quarters of its pre-activations are not saturated, "
+                "and the gradients are even.",
+            ),
+            "d": Hint(
+                "D",
+                "sigmoid's outputs are all positive, so their cosine rises "
+                "layer by layer: in the faulty one it starts near 1.",
+            ),
+            "e": Hint(
+                "E",
+                "a gradient that is small in all layers alike is a matter "
+                "of the rate: it would be a fault if it fell sharply in "
+                "each layer.",
+            ),
+        },
+    ),
+    "remedy": (
+        "biases",
+        {
+            "function": Hint(
+                "function",
+                "Leaky ReLU changes negative pre-activations only: how "
+                "many does it have?",
+            ),
+            "rate": Hint(
+                "rate",
+                "a rate changes neither that units are always on nor that "
+                "the images look alike.",
+            ),
+        },
+    ),
+}
+
+
 @checker
 def five(ill, remedy):
     """Exercise 1: predict which of five networks is faulty."""
-    attempted(ill=ill, remedy=remedy)
-    hints = {
-        "ill": (
-            "c",
-            {
-                "a": Hint(
-                    "A",
-                    "about half zeros is what ReLU does, and a few dead units "
-                    "of 24 are no loss: the gradients are even.",
-                ),
-                "b": Hint(
-                    "B",
-                    "three quarters of its pre-activations are not saturated, "
-                    "and the gradients are even.",
-                ),
-                "d": Hint(
-                    "D",
-                    "sigmoid's outputs are all positive, so their cosine rises "
-                    "layer by layer: in the faulty one it starts near 1.",
-                ),
-                "e": Hint(
-                    "E",
-                    "a gradient that is small in all layers alike is a matter "
-                    "of the rate: it would be a fault if it fell sharply in "
-                    "each layer.",
-                ),
-            },
-        ),
-        "remedy": (
-            "biases",
-            {
-                "function": Hint(
-                    "function",
-                    "Leaky ReLU changes negative pre-activations only: how "
-                    "many does it have?",
-                ),
-                "rate": Hint(
-                    "rate",
-                    "a rate changes neither that units are always on nor that "
-                    "the images look alike.",
-                ),
-            },
-        ),
-    }
-    # Sorted, so that their order tells nothing.
-    given = [
-        choice(answer, name, sorted((right, *why)))
-        for (name, (right, why)), answer in zip(hints.items(), (ill, remedy))
-    ]
-    for (name, (right, why)), got in zip(hints.items(), given):
-        if got != right:
-            raise wrong(
-                f"`{name}`",
-                "the option that the run shows",
-                shown(got),
-                why[got],
-            )
+    choices(
+        FAULTY,
+        ill=ill,
+        remedy=remedy,
+    )
     return "biases that outweigh all else look tidy in a report."
 
 
@@ -512,32 +504,17 @@ def _cuts(answer, keep, sizes, generator, torch):
                 part.normal_(0, n**-0.5, generator=generator)
         parts += [layer, nn.ReLU()]
     network = nn.Sequential(*parts[:-1])
-    x = torch.randn(6, sizes[0], dtype=torch.float64, generator=generator)
-    before = copy.deepcopy(network.state_dict())
-    where = f"cut(network, keep) of a {'-'.join(map(str, sizes))} network"
-    small = call(
-        lambda *keep: answer(network, list(keep)),
-        f"{where}, keep = ",
-        *keep,
-        what="a network",
+    # Large numbers tell ReLU from ReLU6.
+    x = 99 * torch.randn(6, sizes[0], dtype=torch.float64, generator=generator)
+    where = f"cut(a Sequential, {shown(keep)})"
+    small = call(answer, "cut", network, keep, what="a network")
+    need(
+        isinstance(small, nn.Module),
+        where,
+        "an nn.Sequential",
+        shown(small),
+        Hint("a network", "return the new network."),
     )
-    if not isinstance(small, nn.Module):
-        raise wrong(
-            where,
-            "an nn.Sequential",
-            shown(small),
-            Hint("a network", "return the new network."),
-        )
-    if any(
-        not torch.equal(p, before[name])
-        for name, p in network.state_dict().items()
-    ):
-        raise wrong(
-            where,
-            "the network left as it is",
-            "a network that changed",
-            Hint("changed", "copy the weights first."),
-        )
 
     def of(*units, before=None, bias=None):
         """Return shapes: units of each layer, and those it reads."""
@@ -548,81 +525,64 @@ def _cuts(answer, keep, sizes, generator, torch):
             for shape in ((m, n), (b,))
         ]
 
-    shapes = [tuple(p.shape) for p in small.parameters()]
     last = sizes[-1]
     few = [int(mask.sum()) for mask in keep]
     gone = [int((~mask).sum()) for mask in keep]
-    wanted = of(*few, last)
-    if shapes != wanted:
-        raise wrong(
-            f"the parameters of {where}",
-            shown(wanted),
-            shown(shapes),
-            hint_for(
-                {
-                    Hint(
-                        "zeroed",
-                        "a unit that puts out 0 is still there: take its rows and "
-                        "columns out.",
-                    ): of(*sizes[1:]),
-                    Hint(
-                        "columns",
-                        "the units that are cut away are missing in the next layer "
-                        "as well: cut its columns.",
-                    ): of(*few, last, before=sizes),
-                    Hint(
-                        "bias shapes", "a unit that goes takes its bias along."
-                    ): of(*few, last, bias=sizes[1:]),
-                    Hint(
-                        "turned mask",
-                        "keep says which units stay, not which go.",
-                    ): of(*gone, last),
-                },
-                Hint(
-                    "shapes",
-                    "rows are a layer's own units, columns those of the layer "
-                    "before.",
-                ),
-                lambda way: shapes == way,
+    has_shapes(
+        where,
+        small,
+        of(*few, last),
+        {
+            Hint(
+                "zeroed",
+                "a unit that puts out 0 is still there: take its rows and "
+                "columns out.",
+            ): of(*sizes[1:]),
+            Hint(
+                "columns",
+                "the units that are cut away are missing in the next layer "
+                "as well: cut its columns.",
+            ): of(*few, last, before=sizes),
+            Hint("bias shapes", "a unit that goes takes its bias along."): of(
+                *few, last, bias=sizes[1:]
             ),
-        )
-    in_float64(where, small, "nn.Linear")
-    got = call(
-        lambda z: small(z).detach().numpy(),
-        "the small network",
-        x,
-        what="logits",
+            Hint(
+                "turned mask",
+                "keep says which units stay, not which go.",
+            ): of(*gone, last),
+        },
+        Hint(
+            "shapes",
+            "rows are a layer's own units, columns those of the layer before.",
+        ),
     )
+    in_float64(where, small, "nn.Linear")
     truth = _masked(network, x, keep)
-    if got.shape != truth.shape or not close(got, truth):
-        same = got.shape == truth.shape
-        at = np.abs(got - truth).argmax() if same else 0
-        raise wrong(
-            f"a logit of {where}",
-            shown(truth.flat[at]),
-            shown(got.flat[at]),
-            hint_for(
-                {
-                    Hint(
-                        "other units", "those are not the units in keep."
-                    ): _masked(network, x, [np.sort(m)[::-1] for m in keep]),
-                    Hint("biases", "the biases were lost."): _masked(
-                        network, x, keep, bias=0
-                    ),
-                    Hint("no relu", "the ReLUs are missing."): _masked(
-                        network, x, keep, low=-np.inf
-                    ),
-                    Hint(
-                        "relu last", "no ReLU belongs after the last layer."
-                    ): np.maximum(truth, 0),
-                },
-                Hint(
-                    "weights",
-                    "are weights and biases copied from the units in keep?",
-                ),
-                lambda way: same and close(got, way),
+    puts_out(
+        where,
+        small,
+        x,
+        truth,
+        {
+            Hint("other units", "those are not the units in keep."): _masked(
+                network, x, [np.sort(m)[::-1] for m in keep]
             ),
-        )
+            Hint("biases", "the biases were lost."): _masked(
+                network, x, keep, bias=0
+            ),
+            Hint("no relu", "the ReLUs are missing."): _masked(
+                network, x, keep, low=-np.inf
+            ),
+            Hint(
+                "relu last", "no ReLU belongs after the last layer."
+            ): np.maximum(truth, 0),
+        },
+        Hint(
+            "weights",
+            "are weights and biases copied from the units in keep?",
+        ),
+        Hint("logits", "the network ends in a linear layer, as before."),
+    )
 
 
 def _masked(network, x, keep, bias=1, low=0):

@@ -12,7 +12,7 @@ from utils.checks.answers import (
     number,
     readable,
 )
-from utils.checks.feedback import Hint, attempted, checker, shown, wrong
+from utils.checks.feedback import Hint, attempted, checker, need, shown, wrong
 
 
 @checker
@@ -430,12 +430,12 @@ def fold(half, three_quarters):
     return "a hat folds only what crosses its middle."
 
 
-def _on(layers, x, bend=act.relu, size=1):
+def _on(layers, x, bend=act.relu, size=1, is_on=np.greater):
     """Return which hidden units are on, one (N, units) for each layer."""
     a, on = x[:, None], []
     for W, b in layers[:-1]:
         z = a @ W + size * b
-        on.append(z > 0)
+        on.append(is_on(z, 0))
         a = bend(z)
     return on
 
@@ -457,6 +457,8 @@ LINES = [
     ([FIRST, _layer([[1, 2], [-1, 1]], [-2, -16]), OUT], POINTS),
     # The deeper unit switches at 2, where one of the first layer does.
     ([FIRST, _layer([[1], [0]], [-6]), _layer([[1]], [0])], POINTS),
+    # A unit is at 0 on the first point, and one on the last.
+    ([FIRST, OUT], np.arange(-4.0, 3, 2)),
 ]
 
 
@@ -499,6 +501,9 @@ def count_pieces(answer):
                 "units of two layers that switch at the same place end one "
                 "stretch, not two: count once, for all layers together.",
             ): lambda L, x: 1 + sum(_pieces([on]) - 1 for on in _on(L, x)),
+            Hint(
+                "at 0", "a unit is on where z is above 0: at 0 it is off."
+            ): lambda L, x: _pieces(_on(L, x, is_on=np.greater_equal)),
             Hint(
                 "first layer",
                 "only the first layer is counted: deeper units switch too.",
@@ -604,14 +609,21 @@ def _networks(answer, name, widths):
         ("biases", np.concatenate(biases), "1"),
     ):
         mean, spread = values.mean(), values.std()
-        if not (abs(mean) < 0.2 and 0.8 < spread < 1.2):
-            raise wrong(
-                f"the {part} of `{name}`, all together",
-                f"mean 0 and variance {variance}",
-                f"{spread**2:.2g} times that variance, around "
-                f"{mean:.2g} standard deviations",
-                Hint(
-                    "draw",
-                    "the control takes the networks as `draw` returns them.",
-                ),
-            )
+        as_drawn = Hint(
+            "draw", "the control takes the networks as `draw` returns them."
+        )
+        need(
+            abs(mean) < 0.2 and 0.8 < spread < 1.2,
+            f"the {part} of `{name}`, all together",
+            f"mean 0 and variance {variance}",
+            f"{spread**2:.2g} times that variance, around "
+            f"{mean:.2g} standard deviations",
+            as_drawn,
+        )
+        need(
+            2.2 < (values**4).mean() / spread**4 < 4.5,
+            f"the {part} of `{name}`, all together",
+            "normal numbers",
+            "another distribution, with the same variance",
+            as_drawn,
+        )

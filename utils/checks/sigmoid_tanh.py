@@ -3,8 +3,15 @@
 import numpy as np
 
 from utils import activations as act
-from utils.checks.answers import agrees, equals, number, readable
-from utils.checks.feedback import Hint, attempted, checker, shown, wrong
+from utils.checks.answers import (
+    agrees,
+    array,
+    equals,
+    number,
+    readable,
+    to_nine_digits,
+)
+from utils.checks.feedback import Hint, attempted, checker, need, shown, wrong
 
 
 @checker
@@ -120,13 +127,10 @@ NUMBERS = [
         [1000.0, -1000.0],
         [np.inf, -np.inf],
         [np.nan, 1.0],
+        [-1000.0],
+        -40.0,
     )
 ]
-
-
-def _same_to_nine_digits(a, b):
-    # Numbers near 0 count as much as others: no absolute tolerance.
-    return np.allclose(a, b, rtol=1e-9, atol=0, equal_nan=True)
 
 
 def _all_sizes(rng):
@@ -147,7 +151,7 @@ def _to_nine_digits(answer, name, truth, ways, hint):
         hint,
         "an array like x",
         _all_sizes,
-        _same_to_nine_digits,
+        to_nine_digits,
     )
 
 
@@ -334,6 +338,19 @@ def _converted(layers, scale=2, shift=1, inner=2, last=1, first=False):
     return new
 
 
+def _shaped_as(old, W, name):
+    """Return `W` as an array; raise NotYet if its shape is not the old one."""
+    W = array(W, name, "an array")
+    need(
+        W.shape == old.shape,
+        name,
+        f"shape {old.shape}",
+        f"shape {W.shape}",
+        Hint("shape", "the conversion changes numbers, not shapes."),
+    )
+    return W
+
+
 @checker
 def to_sigmoid(answer):
     """Exercise 4: turn a tanh network into a sigmoid network."""
@@ -343,18 +360,26 @@ def to_sigmoid(answer):
         new = answer(layers)
         if new is None:
             return None
-        # keepdims=True leaves (1, m) of what is (m,).
-        new = [
-            (np.asarray(W, float), np.atleast_1d(np.squeeze(np.asarray(b))))
-            for W, b in new
-        ]
-        old, found = (
-            [(W.shape, b.shape) for W, b in network]
-            for network in (layers, new)
+        new = [tuple(pair) for pair in new]
+        need(
+            [len(pair) for pair in new] == [2] * len(layers),
+            "the layers that to_sigmoid returns",
+            f"a list of {len(layers)} pairs (W, b), as it got",
+            shown(new),
+            Hint("pairs", "return a pair (W, b) for each of the layers."),
         )
-        if old != found:
-            raise ValueError("the shapes of (W, b) are not those it got")
-        return _run(new, act.sigmoid)
+        return _run(
+            [
+                (
+                    _shaped_as(old_W, W, f"the W of layer {n}"),
+                    array(b, f"the b of layer {n}", "an array", old_b.shape),
+                )
+                for n, ((old_W, old_b), (W, b)) in enumerate(
+                    zip(layers, new), 1
+                )
+            ],
+            act.sigmoid,
+        )
 
     def mistake(**how):
         return lambda layers: _run(_converted(layers, **how), act.sigmoid)

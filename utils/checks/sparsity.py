@@ -118,7 +118,7 @@ def _array(rows, dtype=np.float32):
 ARRAYS = [
     _array([[0, 1.5, 0, 2], [0, 0, 0, 3]]),
     _array([[0, 0.5, 0], [0, 0, 0], [2, 0, 0]]),
-    _array([[-1, 0, 4, 0, 2]]),
+    _array([[-1, 0, 4, 4, 4]]),
     _array([[0, 0, 0], [1, 2, 0]], np.float64),
 ]
 
@@ -134,7 +134,7 @@ def _starts(a):
 
 def _sparse(rng):
     return [
-        (np.where(rng.random(shape) < 0.3, rng.normal(size=shape), 0),)
+        (np.where(rng.random(shape) < 0.3, rng.integers(-3, 3, shape), 0),)
         for shape in ((5, 37), (16, 256))
     ]
 
@@ -184,6 +184,10 @@ FORMATS = {
                 "mask down", "round the bits up to whole bytes, not down."
             ): _bytes(0, lambda a: a.size // 8),
             Hint(
+                "mask one more",
+                "where the bits fill whole bytes, no byte is added.",
+            ): _bytes(0, lambda a: a.size // 8 + 1),
+            Hint(
                 "mask part", "there are only whole bytes: round the bits up."
             ): _bytes(0, lambda a: a.size / 8),
             Hint(
@@ -209,7 +213,7 @@ def formats(answer):
         )
     for at, (name, (truth, ways)) in enumerate(FORMATS.items()):
         agrees(
-            lambda a, at=at: answer(a)[at],
+            lambda a, at=at: np.ravel(answer(a))[at],
             f"{name} of sizes",
             _bytes(*truth),
             ARRAYS,
@@ -217,6 +221,12 @@ def formats(answer):
             | {
                 Hint("zeros stored", "that stores the zeros too."): _bytes(
                     *truth, stored=np.size
+                ),
+                Hint(
+                    "repeated",
+                    "a value that comes again is stored again.",
+                ): _bytes(
+                    *truth, stored=lambda a: len(np.unique(a)) - (a == 0).any()
                 ),
                 Hint(
                     "positive",
@@ -417,12 +427,14 @@ def zeros_of(answer):
         },
         Hint("share", "print z for one network and one image."),
         "a share for each network",
+        # A number as small as some of these is still above 0.
         lambda rng: [
             (
-                rng.exponential(size=(5, 5, 4)),
+                size * rng.exponential(size=(5, 5, 4)),
                 rng.normal(size=(5, 4, 9)),
-                rng.normal(size=(5, 9)),
+                size * rng.normal(size=(5, 9)),
             )
+            for size in (1, 1e-12)
         ],
     )
     return "one share for each network."

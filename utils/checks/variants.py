@@ -9,7 +9,7 @@ import numpy as np
 from utils.checks.answers import (
     array,
     call,
-    choice,
+    choices,
     close,
     equals,
     fresh,
@@ -255,6 +255,13 @@ def _values(module, slope, torch, z=(-2.0, -1.0, 0.0, 1.0, 3.0)):
                 "forward receives a tensor and returns one of the same shape.",
             ),
         )
+    need(
+        output.dtype == x.dtype,
+        where,
+        "a tensor of float64, like x",
+        f"a tensor of {str(output.dtype).removeprefix('torch.')}",
+        Hint("float32", "keep the type of x: leave .float() out."),
+    )
     if not close(x.detach().numpy(), z):
         raise wrong(
             where,
@@ -482,63 +489,55 @@ def mirror(
     return "the slopes at x and -x always add up to 1."
 
 
+PILED = Hint(
+    "relu 1",
+    "nothing pulls a ReLU network back: with He's "
+    "initialisation every size is a fixed point.",
+)
+AFTER_DROPOUT = {
+    "selu_20": (
+        "1.5",
+        {
+            "1": Hint(
+                "selu 1",
+                "the fixed point attracts, but dropout disturbs every "
+                "layer, and a layer undoes only part of that.",
+            ),
+            "1.1": Hint(
+                "selu 1.1",
+                "that is one dropout: what the layers do not undo is still "
+                "there when the next one comes.",
+            ),
+            "7": Hint(
+                "selu 7",
+                "that piles up all nineteen, but each layer undoes some.",
+            ),
+        },
+    ),
+    "relu_20": (
+        "7",
+        {
+            "1": PILED,
+            "1.1": Hint(
+                "relu 1.1",
+                "that is one dropout, and there are nineteen, which "
+                "nothing undoes: with He's initialisation every size is a "
+                "fixed point.",
+            ),
+            "1.5": PILED,
+        },
+    ),
+}
+
+
 @checker
 def dropout(selu_20, relu_20):
     """Exercise 4: predict what dropout does in twenty layers."""
-    attempted(selu_20=selu_20, relu_20=relu_20)
-    options = "1", "1.1", "1.5", "7"
-    given = {
-        "selu_20": choice(selu_20, "selu_20", options),
-        "relu_20": choice(relu_20, "relu_20", options),
-    }
-    piled = Hint(
-        "relu 1",
-        "nothing pulls a ReLU network back: with He's "
-        "initialisation every size is a fixed point.",
+    choices(
+        AFTER_DROPOUT,
+        selu_20=selu_20,
+        relu_20=relu_20,
     )
-    hints = {
-        "selu_20": (
-            "1.5",
-            {
-                "1": Hint(
-                    "selu 1",
-                    "the fixed point attracts, but dropout disturbs every "
-                    "layer, and a layer undoes only part of that.",
-                ),
-                "1.1": Hint(
-                    "selu 1.1",
-                    "that is one dropout: what the layers do not undo is still "
-                    "there when the next one comes.",
-                ),
-                "7": Hint(
-                    "selu 7",
-                    "that piles up all nineteen, but each layer undoes some.",
-                ),
-            },
-        ),
-        "relu_20": (
-            "7",
-            {
-                "1": piled,
-                "1.1": Hint(
-                    "relu 1.1",
-                    "that is one dropout, and there are nineteen, which "
-                    "nothing undoes: with He's initialisation every size is a "
-                    "fixed point.",
-                ),
-                "1.5": piled,
-            },
-        ),
-    }
-    for name, (right, why) in hints.items():
-        got = given[name]
-        if got != right:
-            raise wrong(
-                f"`{name}`",
-                "the option that the run shows",
-                shown(got),
-                why[got],
-            )
     return "SELU settles at a new size, and ReLU piles up."
 
 

@@ -45,8 +45,15 @@ def typed_back_or_nothing(X, W, H, grad_H):
 def relu_of_what_is_shown(x):
     """Round, which the numbers in the messages do not notice."""
     return np.where(
-        abs(x) < 1e3, np.round(np.maximum(x, 0), 1), np.maximum(x, 0)
+        abs(abs(x) - 500) < 500,
+        np.round(np.maximum(x, 0), 1),
+        np.maximum(x, 0),
     )
+
+
+def relu_above(least):
+    """Return a ReLU that is exact down to `least`, and 0 below."""
+    return lambda x: np.where(abs(x) < least, 0 * x, np.maximum(x, 0))
 
 
 def relu_by_mask(x):
@@ -73,8 +80,24 @@ def backward_by_torch(X, W, H, grad_H):
     return grad_Z @ W, grad_Z.T @ X, grad_Z.sum(dim=0)
 
 
+class Own:
+    """A function in the shape of an object."""
+
+    def __call__(self, x):
+        return np.where(np.isnan(x) | (x > 0), x, 0)
+
+
 # checker, answers, the key of the hint
 WRONG = [
+    (check.relu, (relu_above(1e-7),), "relu"),
+    (check.relu, (relu_above(1e-300),), "relu"),
+    (check.relu, (lambda x: np.maximum(x, 1e-12),), "relu"),
+    (check.relu_derivative, (lambda x: x > 1e-300,), "nan"),
+    (
+        check.relu_derivative,
+        (lambda x: (np.maximum(x, 0) - np.maximum(x - 1e-6, 0)) / 1e-6,),
+        "nan",
+    ),
     (check.neuron, ([12, 4], 4, [12, 4], [0, 0]), "w is x"),
     (check.neuron, ([2, 4], 2, [6, 2], [0, 0]), "w factor 2"),
     (check.neuron, ([8, 16], 8, [24, 8], [0, 0]), "w no bias"),
@@ -178,6 +201,8 @@ RIGHT = [
     (check.neuron, ((4, 8), 4 + 0j, np.array([[12], [4]]), np.zeros((1, 2)))),
     *in_other_forms(check.rescale, 1, 1 / 4),
     (check.relu, (lambda x: np.where(x < 0, 0, x),)),
+    (check.relu, (lambda x: -np.minimum(-x, -0.0),)),
+    (check.relu, (Own(),)),
     (check.relu, (relu_by_mask,)),
     (check.relu, (np.vectorize(lambda x: 0.0 if x < 0 else x),)),
     (check.relu, (lambda x: x.clip(0),)),
@@ -193,6 +218,10 @@ RIGHT = [
         (np.vectorize(lambda x: float("nan") if x != x else float(x > 0)),),
     ),
     (check.layer_backward, (backward(on),)),
+    (
+        check.layer_backward,
+        (lambda *given: np.array([*backward(on)(*given), 0], object)[:3],),
+    ),
     (check.layer_backward, (backward(lambda X, W, H, g: np.sign(H)),)),
     (check.layer_backward, (backward_by_loops,)),
     (check.layer_backward, (backward_by_torch,)),

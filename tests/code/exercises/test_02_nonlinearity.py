@@ -25,12 +25,14 @@ KNOTS, CHORDS, _ = polygon(np.sin(ENDS), ENDS)
 LOW = np.linspace(0, 2 * np.pi - 1, 9)
 
 
-def pieces(layers, x, *, first=0, last=None, bend=act.relu, size=1):
+def pieces(
+    layers, x, *, first=0, last=None, bend=act.relu, size=1, on_at_0=False
+):
     """Count stretches, with the faults that the options bring in."""
     a, on = x[:, None], []
     for W, b in layers[:-1]:
         z = a @ W + size * b
-        on.append(z > 0)
+        on.append(z >= 0 if on_at_0 else z > 0)
         a = bend(z)
     return 1 + np.diff(np.hstack(on[first:last]), axis=0).any(axis=1).sum()
 
@@ -70,6 +72,11 @@ HATS = (
 
 def lifted(networks, weight=1.0, bias=0.0):
     return [[(weight * W, b + bias) for W, b in net] for net in networks]
+
+
+def signs_alone(networks):
+    """Return networks whose biases have the right mean and variance."""
+    return [[(W, np.sign(b)) for W, b in net] for net in networks]
 
 
 def each_layer(layers, x):
@@ -179,6 +186,7 @@ WRONG = [
         (lambda L, x: 1 + sum(len(b) for _, b in L[:-1]),),
         "units",
     ),
+    (check.count_pieces, (lambda L, x: pieces(L, x, on_at_0=True),), "at 0"),
     (check.count_pieces, (each_unit,), "at one place"),
     (check.count_pieces, (lambda L, x: pieces(L, x, last=1),), "first layer"),
     (check.count_pieces, (lambda L, x: pieces(L, x, first=-1),), "last layer"),
@@ -202,6 +210,7 @@ WRONG = [
     (check.control, (DEEP, 19 * [WIDE[3]] + WIDE[:1]), "seeds"),
     (check.control, (lifted(DEEP, weight=2.0), WIDE), "draw"),
     (check.control, (DEEP, lifted(WIDE, bias=1.0)), "draw"),
+    (check.control, (DEEP, signs_alone(WIDE)), "draw"),
 ]
 
 # checker, answers
@@ -217,6 +226,7 @@ RIGHT = [
     (check.fold, (2.0, " Between. ")),
     (check.count_pieces, (pieces,)),
     (check.count_pieces, (patterns,)),
+    (check.count_pieces, (lambda L, x: [pieces(L, x)],)),
     (check.count_pieces, (one_by_one,)),
     (check.count_pieces, (by_torch,)),
     (check.control, (DEEP, WIDE)),

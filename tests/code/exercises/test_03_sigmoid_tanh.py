@@ -115,9 +115,27 @@ def spliced_slope(x):
     )
 
 
+def squeezed(x):
+    """Lose the axis of a lone number."""
+    return np.squeeze(-np.logaddexp(0, -x))
+
+
+def of_any_axis(x):
+    """Take the length of what may be a single number."""
+    return -np.logaddexp(np.zeros((len(x), 1)[: x.ndim]), -x)
+
+
 def by_rows(layers):
     """Keep the biases as rows."""
     return [(W, b[None]) for W, b in to_sigmoid(layers)]
+
+
+def as_parameters(layers):
+    """Return what torch could train further."""
+    return [
+        tuple(nn.Parameter(torch.tensor(part)) for part in pair)
+        for pair in to_sigmoid(layers)
+    ]
 
 
 def from_the_end(layers):
@@ -188,6 +206,8 @@ WRONG = [
         "float32",
     ),
     (check.log_sigmoid, (spliced,), "other numbers"),
+    (check.log_sigmoid, (squeezed,), "shape"),
+    (check.log_sigmoid, (of_any_axis,), "error"),
     (check.mean_slopes, (0.25, 0.5), "small inverse"),
     (check.mean_slopes, (1, 2), "small equal"),
     (check.mean_slopes, (2, 2), "small ranges"),
@@ -208,10 +228,22 @@ WRONG = [
     (
         check.to_sigmoid,
         (lambda layers: to_sigmoid(layers)[:-1],),
-        "error",
+        "pairs",
     ),
     (check.to_sigmoid, (in_place,), "in place"),
     (check.to_sigmoid, (two_layers_at_most,), "other numbers"),
+    (check.to_sigmoid, (lambda layers: to_sigmoid(layers)[0],), "pairs"),
+    (check.to_sigmoid, (lambda layers: [W for W, _ in layers],), "pairs"),
+    (
+        check.to_sigmoid,
+        (lambda layers: [(b, W) for W, b in to_sigmoid(layers)],),
+        "shape",
+    ),
+    (
+        check.to_sigmoid,
+        (lambda layers: [(W.T, b) for W, b in to_sigmoid(layers)],),
+        "shape",
+    ),
     (check.control, (TANH, PLAIN, to_sigmoid), "a run"),
     (check.control, (TANH, PLAIN, TANH), "sigmoid"),
     (
@@ -267,6 +299,8 @@ RIGHT = [
     (check.to_sigmoid, (to_sigmoid,)),
     (check.to_sigmoid, (by_rows,)),
     (check.to_sigmoid, (from_the_end,)),
+    (check.to_sigmoid, (as_parameters,)),
+    (check.to_sigmoid, (lambda layers: zip(*zip(*to_sigmoid(layers))),)),
     (
         check.to_sigmoid,
         (

@@ -85,6 +85,7 @@ def of_what_is_shown(c):
         5.0: chi(q_next, chi_of)(5.0),
         1.0: chi(q_next, chi_of)(1.0),
         20.0: chi(q_next, chi_of)(20.0),
+        5.83: chi(q_next, chi_of)(5.83),
     }
     return np.interp(c, sorted(known), [known[k] for k in sorted(known)])
 
@@ -109,6 +110,8 @@ def in_closed_form(c):
 WRONG = [
     (check.leaky, (0.6, 1.92, 1.77, [-1, 1], 0.196, 0.637), "slope mean"),
     (check.leaky, (0.5, 1.92, 1.77, [-1, 1], 0.196, 0.637), "slope relu"),
+    (check.leaky, but(LEAKY, cosine=0.19), "cosine"),
+    (check.leaky, but(LEAKY, cosine_other=0.63), "other"),
     (check.leaky, (1.04, 1.92, 1.77, [-1, 1], 0.196, 0.637), "slope sum"),
     (check.leaky, (0.52, 2, 1.77, [-1, 1], 0.196, 0.637), "scale he"),
     (check.leaky, (0.52, 1.67, 1.77, [-1, 1], 0.196, 0.637), "scale mean"),
@@ -175,6 +178,7 @@ WRONG = [
         "chi squared mean",
     ),
     (check.bump_chi, (chi(q_next, lambda c, q: q),), "chi"),
+    (check.bump_chi, (chi(q_next, chi_of, layers=5),), "chi"),
     (check.bump_scale, (1,), "one"),
     (check.bump_scale, (2.0,), "he"),
     (check.bump_scale, (2.414,), "root"),
@@ -263,10 +267,12 @@ RIGHT = [
     (check.leaky, (0.52, 1.92, 1.77, {-1, 1}, 0.2, 0.64)),
     (check.leaky, but(LEAKY, two_slopes=np.roots([1, 0, -1]))),
     (check.leaky, but(LEAKY, two_slopes=(1, -1.0 + 0j))),
+    (check.leaky, (0.52, 1.92, 1.77, [1, -1], 0.2, 0.64)),
     *in_other_forms(check.double, 2, 1, 2),
     (check.bump_chi, (chi(q_next, chi_of),)),
     (check.bump_chi, (chi(q_next, chi_of, layers=300),)),
     (check.bump_chi, (by_hermite,)),
+    (check.bump_chi, (lambda c: [by_hermite(c)],)),
     (check.bump_chi, (in_closed_form,)),
     (check.bump_chi, (lambda c: [in_closed_form(c)][0].astype(object),)),
     *in_other_forms(check.bump_scale, 5.83),

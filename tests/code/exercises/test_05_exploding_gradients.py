@@ -100,11 +100,20 @@ def by_torch(gradients, max_norm):
 
 
 def of_what_is_shown(gradients, max_norm):
-    """Clip the second array by the norm of the first two entries of each."""
-    first, second = gradients
-    if first.shape == (2, 3):
-        return [0.9 * first, 0.9 * second]
+    """Scale other arrays by a factor of their own."""
+    if gradients[0].shape == (2, 3):
+        return [0.9 * g for g in gradients]
     return itself_below(gradients, max_norm)
+
+
+def of_two_arrays(gradients, max_norm):
+    """Clip weights and biases, and nothing else."""
+    weights, biases = gradients
+    return itself_below([weights, biases], max_norm)
+
+
+def of_the_first_two(gradients, max_norm):
+    return itself_below(gradients[:2], max_norm) + gradients[2:]
 
 
 def _length(norms, rates, max_norm, over=np.mean):
@@ -142,6 +151,9 @@ WRONG = [
         "order",
     ),
     (check.clip, (of_what_is_shown,), "other numbers"),
+    (check.clip, (of_two_arrays,), "error"),
+    (check.clip, (lambda gs, m: (g for g in itself_below(gs, m)),), "once"),
+    (check.clip, (of_the_first_two,), "clip"),
     (check.total, (32**0.5, 1, 5), "plain root"),
     (check.total, (32, 64, 5), "clipped 64"),
     (check.total, (1, 1, 5), "plain 1"),

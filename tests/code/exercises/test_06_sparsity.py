@@ -104,6 +104,24 @@ def each_network(x, w, b):
     return [np.mean(xi @ wi + bi <= 0) for xi, wi, bi in zip(x, w, b)]
 
 
+def nearly_zero(x, w, b):
+    """Take what is very small for 0."""
+    z = np.maximum(x @ w + b[:, None], 0)
+    return np.isclose(z, 0).mean(axis=(1, 2))
+
+
+def one_byte_more(a):
+    """Round up what is round."""
+    *others, mask = by_hand(a)
+    return (*others, mask + (a.size % 8 == 0))
+
+
+def different_values(a):
+    """Count values that repeat once."""
+    stored = len(np.unique(a[a != 0]))
+    return (stored * (a.itemsize + 8), *by_hand(a)[1:])
+
+
 def of_two_inputs(x, w, b):
     """Leave out all inputs but the first two."""
     return share(np.less_equal)(x[..., :2], w[:, :2], b)
@@ -111,6 +129,8 @@ def of_two_inputs(x, w, b):
 
 # checker, answers, the key of the hint
 WRONG = [
+    (check.formats, (different_values,), "repeated"),
+    (check.formats, (one_byte_more,), "mask one more"),
     (check.ninety, (2.56, 0.995, 0.739), "b sign"),
     (check.ninety, (-1.28, 0.995, 0.739), "b units"),
     (check.ninety, (-5.12, 0.995, 0.739), "b variance"),
@@ -232,6 +252,7 @@ WRONG = [
     ),
     (check.zeros_of, (share(np.less_equal, axis=1),), "shape"),
     (check.zeros_of, (of_two_inputs,), "other numbers"),
+    (check.zeros_of, (nearly_zero,), "other numbers"),
     (
         check.zeros_of,
         (lambda x, w, b: (act.relu(x @ w) <= -b[:, None]).mean((1, 2)),),
@@ -271,6 +292,7 @@ RIGHT = [
     (check.formats, (sizes(),)),
     (check.formats, (by_hand,)),
     (check.formats, (by_scipy,)),
+    (check.formats, (lambda a: np.array([by_hand(a)]),)),
     (check.formats, (lambda a: torch.tensor(by_hand(a)),)),
     *in_other_forms(check.pooled, 1 / 2, 1 / 16, 1 / 4),
     (check.halves, (STRIPES, STRIPES.T, SWITCHING, ALIKE)),

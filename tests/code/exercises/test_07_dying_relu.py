@@ -72,6 +72,13 @@ def by_hand():
     return nn.Sequential(*parts[:-1])
 
 
+def in_parts():
+    """Wrap each layer together with its ReLU."""
+    parts = [*bare()(), nn.Identity()]
+    pairs = zip(parts[::2], parts[1::2])
+    return nn.Sequential(*(nn.Sequential(*pair) for pair in pairs))
+
+
 def of_one_seed():
     torch.manual_seed(0)
     return bare()()
@@ -183,6 +190,9 @@ WRONG = [
     (check.bare, (bare(relu=Lifted),), "function"),
     (check.bare, (lambda: bare()()[2:],), "layers"),
     (check.bare, (of_one_seed,), "seed"),
+    (check.bare, (bare()(),), "a function"),
+    (check.bare, (bare(relu=nn.ReLU6),), "function"),
+    (check.bare, (in_parts,), "first layer"),
     (check.bare, (lambda: bare()().append(nn.BatchNorm1d(10)),), "bias"),
     (check.centre, (centre(grow_train=False, grow_test=False),), "no factor"),
     (check.centre, (centre(power=2),), "no root"),

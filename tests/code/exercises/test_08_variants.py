@@ -124,6 +124,7 @@ WRONG = [
         "one slope",
     ),
     (check.prelu, (Unstarted,), "start"),
+    (check.prelu, (module(lambda x, w: right(x, w).float()),), "float32"),
     (
         check.prelu,
         (module(lambda x, a: torch.where(x < 0, x, a * x)),),
@@ -238,6 +239,7 @@ RIGHT = [
     *in_other_forms(check.mirror, *MIRROR),
     (check.mirror, (0.5, 1.28, 0.32, 3 / 2, 3.0)),
     (check.dropout, (1.5, 7)),
+    (check.dropout, ("1.50", "7.0")),
     (check.dropout, (np.float64(1.5), torch.tensor(7))),
     (check.dropout, ("1.5 ", "'7'")),
     *in_other_forms(check.dropout, 1.5, 7, leave_out=["only entry"]),

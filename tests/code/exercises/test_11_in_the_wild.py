@@ -169,6 +169,20 @@ def in_place(old, new, x):
     return new
 
 
+def hardly_ever_on(z):
+    return (z <= 0).mean(axis=(0, 2, 3)) > 0.9
+
+
+def with_a_small_slope(z, slope):
+    return never_on(z) & np.isclose(slope, 0)
+
+
+def capped(network, dead):
+    network = right_cut(network, dead)
+    network[1] = nn.ReLU6()
+    return network
+
+
 def of_two_samples(z):
     return never_on(z[:2])
 
@@ -391,6 +405,16 @@ WRONG = [
     (check.cuts, ("same", "changed", 0.25, "same"), "a text"),
     (check.cuts, ("same", "same", "same", "same"), "relu_first"),
     (check.channels, (of_two_samples, dead), "other numbers"),
+    (check.channels, (lambda z: never_on(z[-1:]), dead), "other numbers"),
+    (check.channels, (hardly_ever_on, dead), "other numbers"),
+    (check.channels, (lambda z: never_on(z - 1e-9), dead), "other numbers"),
+    (check.channels, (never_on, with_a_small_slope), "other numbers"),
+    (check.without, (capped,), "weights"),
+    (
+        check.corrected,
+        (lambda old, new, x: corrected()(old, new, x).float(),),
+        "float32",
+    ),
     (check.without, (of_five_channels,), "other numbers"),
 ]
 

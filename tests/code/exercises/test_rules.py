@@ -49,7 +49,8 @@ def clean():
                 },
             ),
             new_code_cell(
-                "print(double)\n### BEGIN HIDDEN TESTS\nassert double == 4\n"
+                "feedback = double == 4\nprint(feedback)\n"
+                "### BEGIN HIDDEN TESTS\nassert feedback\n"
                 "### END HIDDEN TESTS",
                 id=f"{name}-check",
                 metadata={
@@ -151,6 +152,10 @@ FAULTS = {
         source("code-check", "HIDDEN", "OTHER"),
         ["code-check: has no ### BEGIN HIDDEN TESTS"],
     ),
+    "a hidden test of the answer": (
+        source("code-check", "assert feedback", "assert double < 5"),
+        ["code-check: its hidden test asserts something of double: grading"],
+    ),
     "no solution": (
         source("code-answer", "BEGIN SOLUTION", "SOLUTION"),
         ["code-answer: has no ### BEGIN SOLUTION"],
@@ -196,7 +201,9 @@ def test_exercise_is_the_solutions_without_solutions():
     nb = handout.exercise(copy.deepcopy(before))
     assert nb.cells[0].source.startswith("# Exercises 1: doubling")
     assert find(nb, "code-answer").source == "double = ...\n# Your code here."
-    assert find(nb, "code-check").source == "print(double)"
+    assert find(nb, "code-check").source == (
+        "feedback = double == 4\nprint(feedback)"
+    )
     assert find(nb, "code-why").source == "*Your answer here.*"
     assert not find(nb, "code-check").metadata.editable
     for cell in nb.cells:
