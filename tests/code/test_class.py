@@ -54,6 +54,7 @@ def graded(folder, size, every, more):
         time.monotonic(),
         resource.getrusage(resource.RUSAGE_CHILDREN),
     )
+    checkers = forms.CHECKERS.read_bytes()
     run = command(
         folder / "class.zip", folder / "new" / "results", "--timeout", 10
     )
@@ -64,6 +65,9 @@ def graded(folder, size, every, more):
         f"{after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime:.0f}"
         f" s of processors, {after.ru_maxrss / 1024:.0f} MB at most in one"
     )
+    if forms.CHECKERS.read_bytes() != checkers:
+        forms.CHECKERS.write_bytes(checkers)
+        pytest.fail("a submission changed the book's own checkers")
     assert run.returncode == 0, run.stderr
     return SimpleNamespace(
         fair=fair,
