@@ -279,6 +279,7 @@ def test_a_stop_loses_nothing_and_resume_goes_on(tmp_path):
     ] == 6 * ["10"]
     one = command(*arguments, "--only", "c")
     assert [line.split()[0] for line in one.stdout.splitlines()[:-1]] == ["c"]
+    assert "Warning" not in one.stderr
     assert len(results.load(tmp_path / "results")) == 6
 
 
