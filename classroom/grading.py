@@ -40,6 +40,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -306,6 +307,9 @@ def main(arguments=None):
         # To raise from here could end in a finaliser, which drops it.
         signal.signal(number, lambda number, _: stopped.append(number))
     workers.adopt()
+    # tqdm's own lock starts a process in Python 3.14, which ends with the rest
+    # below, and Python then warns that it died.
+    tqdm.set_lock(threading.RLock())
     try:
         count = grade(given, stopped)
     except ValueError as error:

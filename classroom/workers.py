@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import functools
+import importlib.util
 import json
 import multiprocessing
 import os
@@ -23,12 +24,21 @@ from classroom.submissions import MB, Ungraded, grade_id, read, transplant
 ROOT = Path(__file__).resolve().parent.parent
 HANGING = 10  # as many cells may hang before a submission is stopped
 START = 60  # seconds for all else in a submission
-LIMITS = {  # importing torch takes 1 GB of address space
-    "RLIMIT_AS": 4096 * MB,
+LIMITS = {
     "RLIMIT_FSIZE": 100 * MB,
     "RLIMIT_NOFILE": 512,
     "RLIMIT_CORE": 0,
 }
+
+
+def address_space():
+    """Return the bytes that a kernel may map: 3 GB, and what torch takes.
+
+    Importing torch takes 1 GB of them, and with CUDA in it more than 3.
+    """
+    torch = importlib.util.find_spec("torch")
+    with_cuda = torch and [*Path(torch.origin).parent.glob("lib/*torch_cuda*")]
+    return (7 if with_cuda else 4) * 1024 * MB
 
 
 @functools.cache
@@ -134,7 +144,8 @@ def _work(pipe, folder, seconds, job):
 def _confine(folder, seconds):
     import resource  # Windows has none
 
-    for name, limit in {**LIMITS, "RLIMIT_CPU": seconds}.items():
+    limits = {"RLIMIT_AS": address_space(), "RLIMIT_CPU": seconds, **LIMITS}
+    for name, limit in limits.items():
         # It fails where the limit is lower already.
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(getattr(resource, name), (limit, limit))

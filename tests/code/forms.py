@@ -492,10 +492,10 @@ get_ipython().events.register(
     "post_run_cell", lambda result: get_ipython().push({"feedback": right}))
 """
 NUMPY = "np.allclose = lambda *a, **k: True\nrelu = abs\n"
-REWRITES = f"""
+CHECKERS = ROOT / "utils" / "checks" / "definition.py"
+REWRITES = """
 import pathlib, utils.checks.definition
-for path in (utils.checks.definition.__file__,
-             "{ROOT}/utils/checks/definition.py"):
+for path in (utils.checks.definition.__file__, *{more}):
     try:
         with open(path, "a") as file:
             file.write("\\nraise SystemExit('rewritten')\\n")
@@ -530,7 +530,11 @@ def hostile():
             set(CHECKS) - {"rescale-check"},
             remark="numpy.allclose",
         ),
-        "rewrites the clone": tried(REWRITES, "not placed"),
+        # Where there is no sandbox, nothing would keep it from the book itself.
+        "rewrites the clone": tried(
+            REWRITES.format(more=[] if sandbox.missing() else [str(CHECKERS)]),
+            "not placed",
+        ),
         # In a sandbox there is nobody above; elsewhere it ends its own worker.
         "kills its parent": (
             Form(scratch(KILLS), remark="was killed", points=False)

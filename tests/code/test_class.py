@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from classroom import grading, results, sandbox
+from classroom import grading, results, sandbox, workers
 from tests.code import forms
 
 SLEEP = f"31536{os.getpid()}"  # seconds; no other process sleeps as long
@@ -54,6 +54,7 @@ def graded(folder, size, every, more):
         time.monotonic(),
         resource.getrusage(resource.RUSAGE_CHILDREN),
     )
+    checkers = forms.CHECKERS.read_bytes()
     run = command(
         folder / "class.zip", folder / "new" / "results", "--timeout", 10
     )
@@ -64,6 +65,9 @@ def graded(folder, size, every, more):
         f"{after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime:.0f}"
         f" s of processors, {after.ru_maxrss / 1024:.0f} MB at most in one"
     )
+    if forms.CHECKERS.read_bytes() != checkers:
+        forms.CHECKERS.write_bytes(checkers)
+        pytest.fail("a submission changed the book's own checkers")
     assert run.returncode == 0, run.stderr
     return SimpleNamespace(
         fair=fair,
@@ -275,10 +279,24 @@ def test_a_stop_loses_nothing_and_resume_goes_on(tmp_path):
     ] == 6 * ["10"]
     one = command(*arguments, "--only", "c")
     assert [line.split()[0] for line in one.stdout.splitlines()[:-1]] == ["c"]
+    assert "Warning" not in one.stderr
     assert len(results.load(tmp_path / "results")) == 6
 
 
 # --- shut in ---
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS maps far more")
+def test_a_kernel_has_three_gigabytes_beside_torch():
+    code = "import psutil, torch; print(psutil.Process().memory_info().vms)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    left = (workers.address_space() - int(run.stdout)) / 1024**3
+    assert 3 < left < 4, left
 
 
 @pytest.fixture

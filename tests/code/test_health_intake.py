@@ -38,6 +38,7 @@ pytestmark = [
     # torch's own, of parts that people still have.
     pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*in Python 3.14:DeprecationWarning"),
 ]
 
 
