@@ -199,9 +199,17 @@ def below(app, name, cell, looks):
 
 def folded_code(name, source):
     """Return a cell that shows code when it is asked for."""
-    # Neither nbgrader's marks, nor the dots that wait for an answer.
-    lines = [line for line in source.splitlines() if not STUB.match(line)]
-    body = "```python\n" + "\n".join(lines).strip() + "\n```"
+    body = "```python\n" + unmarked(source) + "\n```"
     return nbformat.v4.new_markdown_cell(
         DETAILS.format(title="Solution", body=body), id=f"{name}-solution"
     )
+
+
+def unmarked(source):
+    r"""Return code without nbgrader's marks and dots that wait for an answer.
+
+    >>> unmarked("y = ...\n### BEGIN SOLUTION\ny = 1\n### END SOLUTION")
+    'y = 1'
+    """
+    lines = [line for line in source.splitlines() if not STUB.match(line)]
+    return "\n".join(lines).strip("\n")

@@ -46,6 +46,15 @@ def test_no_myst_is_left_and_no_test(site):
     assert not [place for place, myst in found.items() if myst]
 
 
+def test_pages_of_solutions_show_no_marks_of_the_grader(site):
+    for path in solutions():
+        page = site / f"chapters/solutions/{path.stem}.html"
+        text = page.read_text(encoding="utf-8")
+        assert "cell_input" in text
+        for mark in ("### BEGIN", "### END"):
+            assert mark not in text, path.stem
+
+
 def test_figures_are_there_with_their_alt_texts(site):
     for path in pages():
         source = nbformat.read(path, 4)

@@ -1,8 +1,12 @@
 """Notebooks for places that know no MyST, from a tiny book."""
 
+from types import SimpleNamespace
+
+import marks
 import nbformat
 import plain
 import pytest
+from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
@@ -171,6 +175,30 @@ def test_solutions_are_folded_below_the_exercise(book, executed):
     folded = nb.cells[-1].source
     assert folded.startswith("<details>\n<summary>Solution</summary>")
     assert "```python\ny = 1\n```" in folded
+
+
+@pytest.mark.parametrize(
+    ("page", "kind", "shown"),
+    [
+        (
+            "chapters/solutions/01_definition",
+            "cell_input",
+            "check(y)\nassert y",
+        ),
+        ("chapters/solutions/01_definition", "cell_output", None),
+        ("chapters/01_definition", "cell_input", None),
+    ],
+)
+def test_page_of_solutions_shows_no_marks_of_the_grader(page, kind, shown):
+    code = (
+        "y = ...\ncheck(y)\n### BEGIN HIDDEN TESTS\nassert y\n"
+        "### END HIDDEN TESTS"
+    )
+    cell = nodes.container(classes=[kind])
+    cell += nodes.literal_block(code, code)
+    app = SimpleNamespace(env=SimpleNamespace(docname=page))
+    marks.unmark(app, cell)
+    assert cell.astext() == (shown or code)
 
 
 def test_notebooks_use_nothing_that_has_no_plain_form():

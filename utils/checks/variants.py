@@ -32,7 +32,7 @@ from utils.checks.feedback import (
 
 @checker
 def alive(grad_w, grad_a, a_next, grad_w_next):
-    """Exercise 1: a dead unit whose slope is learned."""
+    """Exercise 1: a dead unit whose slope is learnt."""
     attempted(
         grad_w=grad_w, grad_a=grad_a, a_next=a_next, grad_w_next=grad_w_next
     )
@@ -559,11 +559,11 @@ def relu_wins(rate):
             if rate > 1 / 64
             else Hint(
                 "too small",
-                "neither has learned much yet: the rate is too small.",
+                "neither has learnt much yet: the rate is too small.",
             )
             if _trained("relu", rate, 0).mean() < 75
             else Hint(
-                "between", "both have learned: at which rate has only one?"
+                "between", "both have learnt: at which rate has only one?"
             ),
         )
     return f"at this rate ReLU leads by {lead:.0f} points."
