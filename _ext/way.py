@@ -10,7 +10,7 @@ on the landing page lists chapters with their questions. Numbers, titles, parts
 and minutes are those of the files, of `_toc.yml` and of the notebooks. A
 chapter says them again below its title, and the link to the next chapter its
 question. The role minutes, with the names of chapters, says how long they take
-together. What was read is marked by _static/book.js; without it nothing shows.
+together. What readers mark as read is kept by _static/book.js; without it nothing shows.
 """
 
 import html
@@ -40,7 +40,7 @@ MARK = """\
 # On the landing page, where there are only ticks to forget.
 TICKS = """\
 <div class="reading" hidden>
-<span>A tick marks what you have read; your browser alone knows it.</span>
+<span>A tick shows what you have marked as read; your browser alone knows it.</span>
 <button type="button">Forget it</button>
 </div>
 """
@@ -168,7 +168,7 @@ def frame(app, pagename, templatename, context, doctree):
         context["body"] += TICKS
     elif READ.fullmatch(pagename):
         page = f' data-page="{pagename}"'
-        label = f"I have read {'this chapter' if found else 'this page'}"
+        label = f"Mark this {'chapter' if found else 'page'} as read"
         context["body"] += beside(app, pagename)
         context["body"] += MARK.format(page=page, label=label)
     if context.get("next"):

@@ -20,6 +20,7 @@
     else all[`${page} ${name}`] = answer;
     // A browser may have no room, or refuse.
     try { localStorage.setItem(KEY, JSON.stringify(all)); } catch {}
+    document.dispatchEvent(new Event("relu-answered"));
   };
   const make = (name, properties = {}, ...children) => {
     const node = Object.assign(document.createElement(name), properties);
@@ -183,7 +184,8 @@
     const [[[, , ...across], [, , ...up]]] =
       JSON.parse(figures[0].dataset.axes);
     const label = figures[0].getAttribute("aria-label");
-    let heights = at.map(() => 0.5), moved = false;
+    // At the upper edge, which nobody takes for an answer.
+    let heights = at.map(() => 1), moved = false;
     const move = (i, height) => {
       heights[i] = Math.min(1, Math.max(0, height));
       moved = true;
@@ -204,6 +206,8 @@
       pad.setAttribute("aria-labelledby", question.id);
       pad.lastElementChild.setAttribute("aria-hidden", "true");
       pad.classList.add("pad");
+      // A point at the edge is whole.
+      pad.style.overflow = "visible";
       const line = shape("polyline", {class: "expected"});
       pad.append(line);
       const points = at.map((t, i) => {
@@ -299,7 +303,7 @@
     return {
       first, fits,
       mark: given => {
-        heights = given ? [...given] : at.map(() => 0.5);
+        heights = given ? [...given] : at.map(() => 1);
         moved = Boolean(given);
         draw();
         forms.forEach(form => form.mark(given));
@@ -359,19 +363,29 @@
       return one === other || Number.isFinite(other)
         && Math.abs(one - other) <= atol + rtol * Math.abs(other);
     });
-  // Returns whether an answer is right, and what there is to say about it.
+  const RIGHT = "Right.", NOT_YET = "Not yet: ", UNREAD = "Could not be read: ";
+  // Returns the verdict on an answer, and what there is to say about it.
   const judge = (question, text) => {
     const {truth, hints, options} = question;
-    if (options) return text in hints ? [false, hints[text]] : [true, ""];
+    if (options)
+      return text in hints ? [NOT_YET, hints[text]] : [RIGHT, ""];
     const count = Array.isArray(truth) ? truth.length : 1;
-    const given = text.replace(/[[\]()]/g, " ").trim().split(
-      count > 1 ? /\s*[,;]\s*/ : /$^/).map(read);
-    if (given.length !== count || given.some(isNaN))
-      return [false, `write ${question.what}; a fraction such as 2/3 will do.`];
-    if (question.unordered) given.sort((one, other) => one - other);
-    if (near(question, given, truth)) return [true, ""];
-    const known = hints.find(([, wrong]) => near(question, given, wrong));
-    return [false, known ? known[0] : question.hint];
+    // Space parts numbers, too, but not a fraction or a number and its sign.
+    const given = count === 1 ? [text.replace(/[[\]()]/g, " ")]
+      : text.replace(/[[\]()]/g, " ").trim()
+        .replace(/\s*([/%])/g, "$1").replace(/\/\s+/g, "/")
+        .split(/\s*[,;]\s*|\s+/);
+    const numbers = given.map(read);
+    if (numbers.length !== count || numbers.some(isNaN)) return [UNREAD,
+      `write ${question.what}; a fraction such as 2/3 will do.`];
+    const sort = list => [...list].sort((one, other) => one - other);
+    const asked = question.unordered ? sort(numbers) : numbers;
+    if (near(question, asked, truth)) return [RIGHT, ""];
+    const known = hints.find(([, wrong]) => near(question, asked, wrong));
+    if (known) return [NOT_YET, known[0]];
+    return [NOT_YET, count > 1
+      && near(question, sort(numbers), sort(truth.map(Number)))
+      ? "the numbers are right, their order is not." : question.hint];
   };
 
   const exercise = box => {
@@ -404,9 +418,9 @@
         right.delete(question.name);
         if (!text) status.textContent = "Not attempted.";
         else {
-          const [fine, hint] = judge(question, text);
-          if (fine) right.add(question.name);
-          status.textContent = fine ? "Right." : `Not yet: ${hint}`;
+          const [verdict, hint] = judge(question, text);
+          if (verdict === RIGHT) right.add(question.name);
+          status.textContent = verdict + hint;
         }
         all.textContent = others.length || right.size < questions.length
           ? "" : praise;

@@ -143,8 +143,7 @@ document.body.removeAttribute("data-bs-spy");
   });
 })();
 
-// Which pages were read, in this browser alone. A page counts when its summary
-// or its end was on the screen.
+// Which pages were read, in this browser alone: those that a reader has marked.
 (() => {
   const KEY = "relu-read";
   const load = () => {
@@ -159,6 +158,11 @@ document.body.removeAttribute("data-bs-spy");
   const page = strip?.dataset.page;
   const box = strip?.querySelector("input");
   let read = load();
+  // What there is to forget beside (answers.js).
+  const answered = () => {
+    try { return (localStorage.getItem("relu-answers") ?? "{}") !== "{}"; }
+    catch { return false; }
+  };
   const show = () => {
     for (const link of links) {
       const name = link.href.slice(base.length).replace(/\.html.*/, "");
@@ -172,7 +176,7 @@ document.body.removeAttribute("data-bs-spy");
     }
     if (!strip) return;
     if (box) box.checked = read.has(page);
-    strip.querySelector("button").hidden = !read.size;
+    strip.querySelector("button").hidden = !read.size && !(box && answered());
     strip.hidden = !box && !read.size;
   };
   const set = change => {
@@ -190,20 +194,13 @@ document.body.removeAttribute("data-bs-spy");
     show();
   });
   strip?.querySelector("button").addEventListener("click", () => {
-    set(() => read.clear());
     document.dispatchEvent(new Event("relu-forget"));
+    set(() => read.clear());
     (box ?? document.querySelector(".chapters a")).focus();
   });
+  document.addEventListener("relu-answered", show);
   show();
   if (!box) return;
   box.addEventListener("change", () => set(
     () => read[box.checked ? "add" : "delete"](page)));
-  const seen = new IntersectionObserver(entries => {
-    if (!entries.some(entry => entry.isIntersecting)) return;
-    seen.disconnect();
-    set(() => read.add(page));
-  });
-  seen.observe(strip);
-  const summary = document.querySelector("#summary > h2");
-  if (summary) seen.observe(summary);
 })();

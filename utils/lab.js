@@ -452,6 +452,7 @@ export class Run {
     this.rng = new Rng(settings.seed);
     this.all = new Pass(this.net, data.n);
     this.units = settings.depth * settings.width;
+    this.dies = DYING.includes(settings.activation);
     this.deaths = new Int32Array(this.units);
     this.revivals = new Int32Array(this.units);
     this.on = new Int32Array(this.units);  // For how many samples each is on.
@@ -479,13 +480,15 @@ export class Run {
         if (Z[i] > 0) on[l * width + i % width]++;
       yield;
     }
+    // Without an activation every unit passes all on.
+    if (this.settings.activation === "identity") on.fill(data.n);
     // From here on nothing yields: what is told is of one step.
     Object.assign(this, net.judge(all.Z.at(-1), data.y, data.n), { on });
     if (stepped) this.step++;
     for (let u = 0; u < units; u++) {
-      if (!stepped || !on[u] === !before[u]) continue;
+      if (!stepped || !this.dies || !on[u] === !before[u]) continue;
       (on[u] ? this.revivals : this.deaths)[u]++;
-      this.story[u].push(`${on[u] ? "revived" : "died"} at ${this.step}`);
+      this.story[u].push(`${on[u] ? "revived" : "died"} at step ${this.step}`);
     }
     if (this.step % this.stride) return;
     // 0 is on for no sample, 255 for all.
@@ -525,15 +528,17 @@ export class Run {
     offset[u] -= kind === "kill" ? z[n - 1] + 0.1 * (z[n - 1] - z[0]) + 1e-3
                                  : (z[n / 2 - 1] + z[n / 2]) / 2;
     this.acts.push([this.step, kind, l, u]);
-    this.story[l * width + u].push(`${kind === "kill" ? "killed" : "pushed"
-    } at ${this.step}`);
+    this.story[l * width + u].push(`${kind === "push" ? "pushed"
+      : this.dies ? "killed" : "lowered"} at step ${this.step}`);
     yield* this.look(false);
   }
   layer(l) {
     const { width } = this.settings, from = l * width;
-    const sum = { dead: 0, always: 0, deaths: 0, revivals: 0 };
+    const sum = { dead: 0, born: 0, always: 0, deaths: 0, revivals: 0 };
     for (let u = from; u < from + width; u++) {
       sum.dead += this.on[u] === 0;
+      // Dead from the start: nothing has become of it.
+      sum.born += this.on[u] === 0 && !this.story[u].length;
       sum.always += this.on[u] === this.data.n;
       sum.deaths += this.deaths[u];
       sum.revivals += this.revivals[u];
@@ -553,8 +558,16 @@ const NAMES = {
   hardswish: "Hardswish", relu6: "ReLU6", relu_squared: "ReLU²",
 };
 // Off means without gradient for these, and a bend at 0 for the latter.
+// No others can die.
 const DYING = ["relu", "relu6", "relu_squared"];
 const BENT = ["relu", "leaky_relu", "prelu", "relu6", "elu", "selu"];
+// What units are whose z is positive for no point, for some, for all.
+const words = activation => DYING.includes(activation)
+  ? ["dead: on for no point", "on for some", "on for all points"]
+  : activation === "identity"
+    ? ["off: none", "on for some", "on for all points"]
+    : [`${activation === "leaky_relu" ? "on the small slope" : "below 0"
+      } for all points`, "for some", "for none"];
 const SPEEDS = { ...Object.fromEntries([2, 10, 60].map(
   steps => [steps, `${steps} steps a second`])), Infinity: "full speed" };
 
@@ -662,25 +675,30 @@ const PANELS = {
 viewBox="0 0 300 300"></svg>
 <figcaption>Loss on all points, after each step</figcaption></figure>`,
   unit: `<figure><canvas class="lab-unit" role="img"></canvas>
-<figcaption><span class="lab-pick"><label>layer <input type="number"
+<figcaption><span class="lab-shows"></span><span
+class="lab-pick"><label>layer <input type="number"
 name="layer" min="1" value="1"></label> <label>unit <input type="number"
 name="unit" min="1" value="1"></label></span><p class="lab-about">&nbsp;</p>
-<span class="lab-pick"><button type="button" data-do="kill">Kill it</button>
-<button type="button" data-do="push">Push it</button></span></figcaption>
+<span class="lab-pick"><button type="button" data-do="kill"
+title="Lowers its bias until z is below 0 for all points"></button> <button type="button" data-do="push"
+title="Moves its bias until z is above 0 for half of them">Push it</button></span></figcaption>
 </figure>`,
 };
 const MAP = `<figure><canvas class="lab-map" role="img"></canvas><figcaption>
 Units (rows, by layer) after each step (columns):
-<span class="lab-key lab-dead"></span>&nbsp;<span class="lab-word"></span>,
-<span class="lab-key lab-some"></span>&nbsp;on for some,
-<span class="lab-key lab-always"></span>&nbsp;on for all points.</figcaption>
+${["off", "some", "always"].map(state => `<span
+class="lab-key lab-${state}"></span>&nbsp;<span class="lab-word"></span>`).join(
+  ", ")}.</figcaption>
 </figure>`;
-const LAYERS = `<table><thead><tr><th scope="col">layer</th><th scope="col"
-class="lab-word"></th><th scope="col">always on</th><th scope="col">deaths</th>
+const LAYERS = `<table><thead><tr><th scope="col">layer</th><th
+scope="col"></th><th scope="col"></th><th scope="col">deaths</th>
 <th scope="col">revivals</th><th scope="col">gradient<span
 class="lab-axis" aria-hidden="true"><span>10⁻¹²</span><span>10²</span
 ></span></th></tr></thead><tbody></tbody></table>`;
 
+// Where no unit is shown, little is said of them.
+const small = views => !["unit", "map", "layers"].some(
+  view => views.includes(view));
 const form = controls => `<form class="lab-form">${controls.flatMap(name =>
   name === "weight_init" ? [name, "scale"] : name).map(control).join("")
 }</form>`;
@@ -701,7 +719,7 @@ class="lab-settings"><summary>Settings</summary>${form(controls)}
 <button type="button" data-do="copyLink">Copy the address</button>
 <button type="button" data-do="copyPython">Copy as Python</button>
 </div><pre class="lab-copied" tabindex="0" hidden></pre></details>`}
-<p class="lab-readout"></p>
+<p class="lab-readout${small(views) ? " lab-small" : ""}"></p>
 <p class="lab-aloud" aria-live="polite"></p>
 <div class="lab-panels">${["answer", "loss", "unit"].filter(
   view => views.includes(view)).map(view => PANELS[view]).join("")}</div>
@@ -712,12 +730,15 @@ const STYLE = `
 .lab { --lab-ink: var(--pst-color-text-base, var(--jp-content-font-color1,
     CanvasText));
   --lab-line: color-mix(in srgb, var(--lab-ink) 40%, transparent);
-  --lab-dead: #c44e00; --lab-some: #b8b8b8; --lab-always: #0067a5;
+  --lab-dead: #c44e00; --lab-below: #009e73; --lab-off: var(--lab-dead);
+  --lab-some: #b8b8b8; --lab-always: #0067a5;
   --lab-circle: #b58900; --lab-square: #6a3d9a;
   color: var(--lab-ink); container-type: inline-size;
   font-variant-numeric: tabular-nums; margin: 1.5rem 0;
   scroll-margin-top: 5rem; }
-.lab-night { --lab-dead: #f08030; --lab-some: #585858; --lab-always: #4fa8e0;
+.lab-undying { --lab-off: var(--lab-below); }
+.lab-undying tr > :is(:nth-child(4), :nth-child(5)) { display: none; }
+.lab-night { --lab-dead: #f08030; --lab-below: #3fbf95; --lab-some: #585858; --lab-always: #4fa8e0;
   --lab-circle: #e0b040; --lab-square: #b48ae0; }
 .lab p { margin: .5rem 0; }
 .lab button, .lab select, .lab input[type=number] { background: none;
@@ -742,7 +763,9 @@ const STYLE = `
 .lab-copied { background: none; border: 1px solid var(--lab-line);
   color: inherit; font-size: .8em; padding: .5rem; overflow-wrap: anywhere;
   white-space: pre-wrap; }
-.lab-readout { line-height: 1.3; min-height: 6.5em; }
+.lab-readout { line-height: 1.3; min-height: 7.8em; }
+.lab .lab-small { min-height: 3.9em; }
+.lab-about { min-height: 2.6em; }
 .lab-aloud { clip-path: inset(50%); height: 1px; overflow: clip;
   position: absolute; width: 1px; }
 .lab-panels, .lab-units { display: grid; gap: 1rem;
@@ -758,7 +781,7 @@ const STYLE = `
 .lab-loss polyline { fill: none; stroke: currentColor; stroke-width: 2; }
 .lab-loss line { stroke: var(--lab-line); }
 .lab-key { display: inline-block; height: .8em; width: .8em; }
-.lab-dead { background: var(--lab-dead); }
+.lab-off { background: var(--lab-off); }
 .lab-some { background: var(--lab-some); }
 .lab-always { background: var(--lab-always); }
 .lab table { border-collapse: collapse; margin: 0; width: 100%; }
@@ -776,9 +799,10 @@ const STYLE = `
 @container (max-width: 21rem) { .lab-axis { display: none; }
   .lab table { font-size: .7em; }
   .lab table td, .lab table th { padding: 0 .1rem; } }
-@container (min-width: 26rem) { .lab-readout { min-height: 3.9em; }
+@container (min-width: 26rem) { .lab-readout { min-height: 5.2em; }
+  .lab .lab-small { min-height: 2.6em; }
   .lab-panels { grid-template-columns: repeat(auto-fit, minmax(12rem, 1fr)); } }
-@container (min-width: 38rem) { .lab-readout { min-height: 2.6em; }
+@container (min-width: 38rem) { .lab-readout { min-height: 3.9em; }
   .lab-units:has(canvas):has(table) { align-items: start;
     grid-template-columns: minmax(0, 5fr) minmax(0, 6fr); }
   .lab-units:has(table) .lab-map { margin-top: 2.8rem; }
@@ -1004,10 +1028,18 @@ class View {
     if (table) table.innerHTML = count(1, depth).map(l => `<tr><th
       scope="row">${l}</th>${"<td></td>".repeat(4)}<td><span></span><span
       class="lab-bar"><i></i></span></td></tr>`).join("");
-    const word = DYING.includes(this.settings.activation) ? "dead" : "off";
-    for (const node of this.root.querySelectorAll(".lab-word"))
-      node.textContent = node.closest("th") ? word
-        : `${word}: on for no point`;
+    const { dies, settings: { activation } } = this.run;
+    const write = (selector, texts) => this.root.querySelectorAll(
+      selector).forEach((node, i) => node.textContent = texts[i]);
+    this.bare = activation === "identity";
+    write(".lab-word", words(activation));
+    write("th:is(:nth-child(2), :nth-child(3))", dies ? ["dead", "always on"]
+      : this.bare ? ["off", "always on"] : ["below 0", "above 0"]);
+    write("[data-do=kill]", [dies ? "Kill it" : "Lower it"]);
+    for (const node of this.root.querySelectorAll("button[title]"))
+      node.disabled = this.bare;
+    this.root.classList.toggle("lab-undying", !dies);
+    this.colours = null;
     this.wake();
   }
   // The book's pages have the digits in a file, which a page opened from disk
@@ -1126,20 +1158,34 @@ class View {
 
   // --- What is said.
   sentence() {
-    const { run } = this, { data, settings } = run;
+    const { run } = this, { data, step, settings, dies } = run;
     const layers = count(0, settings.depth - 1).map(l => run.layer(l));
     const total = key => layers.reduce((sum, layer) => sum + layer[key], 0);
-    const word = DYING.includes(settings.activation) ? "Dead"
-      : "Off for every point";
+    const [dead, born, deaths, revivals] =
+      ["dead", "born", "deaths", "revivals"].map(total);
+    const [off, , always] = words(settings.activation);
+    const little = small(this.lab.views);
     if (!Number.isFinite(run.loss))
-      return `Step ${run.step}: the training has diverged.`;
+      return `Step ${step}: the training has diverged.`;
     const right = run.net.classes
-      ? `, ${Math.round(100 * run.right / data.n)} % right` : "";
-    return `Step ${run.step}: loss ${short(run.loss)}${right}. ${word}: ${
-      total("dead")} of ${run.units} units, always on: ${
-      total("always")}. So far ${many(total("deaths"), "death")} and ${
-      many(total("revivals"), "revival")}, of which ${
-      layers[0].deaths} and ${layers[0].revivals} in layer 1.`;
+      ? `${Math.round(100 * run.right / data.n)} % right` : "";
+    const loss = `loss ${short(run.loss)}`;
+    const said = [step ? `${loss}${right && `, ${right}`}`
+      : `${right || loss}; not trained yet`];
+    if (this.bare) {
+      if (!little) said.push("No unit can be off: there is no activation");
+    } else if (dead ? step || !little : step && !little)
+      said.push(`${off[0].toUpperCase()}${off.split(":")[0].slice(1)}: ${
+        dead} of ${run.units} units${dies && born ? `, ${born
+        } from the start` : ""}${
+        little || !step ? "" : `; ${always}: ${total("always")}`}`);
+    const killed = run.story.filter(told => /killed/.test(told)).length;
+    const fates = deaths + revivals ? [`${many(deaths, "death")} and ${
+      many(revivals, "revival")}, ${layers[0].deaths} and ${
+      layers[0].revivals} of them in layer 1`] : [];
+    if (killed) fates.push(`${killed} killed by you`);
+    if (fates.length && !little) said.push(`So far ${fates.join("; ")}`);
+    return `Step ${step}: ${said.join(". ")}.`;
   }
   tell(aloud) {
     const now = performance.now();
@@ -1148,7 +1194,8 @@ class View {
     this.told = now;
     const sentence = this.remark + this.sentence();
     this.$(".lab-readout").textContent = sentence;
-    if (aloud || now - this.spoken > 5000) this.say(sentence);
+    if (aloud || now - this.spoken > 5000) this.say((this.task === "act"
+      ? `${this.fate(...this.picked)} ` : "") + sentence);
     this.drawTable();
   }
   say(text) {
@@ -1212,7 +1259,7 @@ class View {
     const ink = style.color.match(/[\d.]+/g).slice(0, 3).map(Number);
     this.root.classList.toggle("lab-night", ink[0] + ink[1] + ink[2] > 384);
     this.colours = { ink };
-    for (const name of ["dead", "some", "always", "circle", "square"])
+    for (const name of ["off", "some", "always", "circle", "square"])
       this.colours[name] = rgb(style.getPropertyValue(`--lab-${name}`).trim());
     const { depth } = this.settings, { units } = this.run;
     this.row = Math.max(24, Math.min(480, Math.max(200, 4 * units)) / depth);
@@ -1410,19 +1457,21 @@ class View {
   }
   state(unit) {
     const on = this.run.on[unit];
-    return on === 0 ? "dead" : on === this.run.data.n ? "always" : "some";
+    return on === 0 ? "off" : on === this.run.data.n ? "always" : "some";
   }
   about(l, u) {
-    const place = this.$(".lab-about");
-    if (!place) return;
-    const { run } = this, { width, activation } = run.settings;
-    const unit = l * width + u;
-    const story = run.story[unit], off = run.on[unit] === 0;
-    const word = DYING.includes(activation) ? "dead, on" : "off, on";
-    const told = (story.length > 3 ? ["…"] : []).concat(story.slice(-3));
-    const text = `${off ? word : "on"} for ${run.on[unit]} of ${
-      run.data.n} points${told.length ? "; " : ""}${told.join(", ")}.`;
-    if (place.textContent !== text) place.textContent = text;
+    const place = this.$(".lab-about"), text = this.fate(l, u);
+    if (place && place.textContent !== text) place.textContent = text;
+  }
+  // What became of a unit, and what it is now.
+  fate(l, u) {
+    const { on, story, dies, data: { n }, settings: { width } } = this.run;
+    const unit = l * width + u, told = story[unit];
+    const now = `${dies && !on[unit] ? "dead, " : ""}${
+      dies || this.bare ? "on" : "above 0"} for ${on[unit]} of ${n} points.`;
+    const text = told.length ? `${told.length > 2 ? "… " : ""}${
+      told.slice(-2).join(", ")}: now ${now}` : now;
+    return text[0].toUpperCase() + text.slice(1);
   }
   drawMap() {
     const { run, picked: [l, u], colours, strip } = this;
@@ -1431,7 +1480,7 @@ class View {
       strip.width = MOST_COLUMNS + 1;
       strip.height = units;
       this.map = { stride, drawn: 0, shades: Uint32Array.from({ length: 256 },
-        (_, v) => v === 0 ? pack(colours.dead) : v === 255
+        (_, v) => v === 0 ? pack(colours.off) : v === 255
           ? pack(colours.always) : (pack(colours.some) & 0xffffff |
             Math.round(64 + 0.75 * v) << 24) >>> 0) };
     }
@@ -1498,16 +1547,19 @@ class View {
     const label = (selector, text) =>
       this.$(selector)?.setAttribute("aria-label", text);
     const bent = BENT.includes(run.settings.activation);
+    const line = data.features === 1;
     const caption = data.pixels ? "64 images; a frame and a digit mark a wrong \
-answer" : `What the network answers${!bent ? "" : data.features === 1
-      ? "; ticks are the hinges of layer 1"
-      : "; thin lines are the hinges of layer 1"}`;
+answer" : `What the network answers${line ? ": the thick line"
+      : "; the thick line is the boundary"}${!bent ? "" : `, ${
+      line ? "ticks" : "thin lines"} are the hinges of layer 1`}`;
     label(".lab-answer", `${caption}. Step ${step}.`);
     const place = this.$(".lab-answer")?.nextElementSibling;
     if (place) place.textContent = caption;
-    label(".lab-unit", data.pixels
-      ? `The images that turn on unit ${u + 1} of layer ${l + 1} most.`
-      : `What unit ${u + 1} of layer ${l + 1} gives, and the points.`);
+    const shows = this.$(".lab-shows"), gives = data.pixels
+      ? "The images that turn it on most" : line ? "What a unit gives: \
+the thick line" : "What a unit gives, in colour; on the line z is 0";
+    if (shows) shows.textContent = gives;
+    label(".lab-unit", `Unit ${u + 1} of layer ${l + 1}. ${gives}.`);
     label(".lab-loss", `Loss against steps, from ${short(losses[0])} to ${
       short(losses.at(-1))}.`);
     label(".lab-map", `Map of ${run.units} units against ${step} steps.`);

@@ -31,7 +31,13 @@ from .presets import PRESETS
 MODULE = Path(__file__).with_name("lab.js")
 TEXT = MODULE.read_text(encoding="utf-8")
 # Without what nobody need load: lines of comments, and room for the eye.
-SOURCE = re.sub(r"^( +|//.*\n)+", "", TEXT, flags=re.M)
+SOURCE = re.sub(r"^( +|//.*\n)+|  // .*", "", TEXT, flags=re.M)
+SOURCE = re.sub(r"(?<=[,;({\[])\n(?!export)", "", SOURCE)
+SOURCE = re.sub(
+    "(?<=const STYLE = `)[^`]*",
+    lambda style: re.sub(r"\s*([{};:,])\s+", r"\1", style[0]),
+    SOURCE,
+)
 # The same for every lab, so that a page can do with one, and with AGAIN for
 # the labs below it. No module, which would wait for the end of the page, and
 # then move what is below the lab.
@@ -62,6 +68,8 @@ DATASETS = {
 ACTIVATIONS = tuple(name for name in networks.ACTIVATIONS if name != "swish")
 # Off, these pass no gradient on; others merely have a slope of their own.
 ZERO_WHERE_OFF = ("relu", "relu6", "relu_squared")
+# In the map, where others are off.
+BELOW = "#009E73"
 STARTS = ("default", "he", "xavier")
 VIEWS = ("answer", "loss", "unit", "map", "layers")
 CONTROLS = (
@@ -107,7 +115,8 @@ class Run:
         The loss before training and after every step, (steps + 1,).
     on : ndarray of int
         For how many training points each unit's pre-activation is positive,
-        at the same moments, (steps + 1, depth, width).
+        at the same moments, (steps + 1, depth, width). Without an activation
+        every unit passes all of them on.
     points : int
         The number of training points.
     """
@@ -123,16 +132,25 @@ class Run:
         return len(self.losses) - 1
 
     @property
+    def _gone(self):
+        """Which units are dead, at the same moments."""
+        can_die = self.result.initial.activation in ZERO_WHERE_OFF
+        return (self.on == 0) & can_die
+
+    @property
     def deaths(self):
-        """How often a unit went off for all points in one step, (depth,)."""
-        off = self.on == 0
-        return (~off[:-1] & off[1:]).sum(axis=(0, 2))
+        """How often a unit went off for all points in one step, (depth,).
+
+        Only of functions whose slope is 0 where they are off.
+        """
+        gone = self._gone
+        return (~gone[:-1] & gone[1:]).sum(axis=(0, 2))
 
     @property
     def revivals(self):
         """How often such a unit came back in one step, (depth,)."""
-        off = self.on == 0
-        return (off[:-1] & ~off[1:]).sum(axis=(0, 2))
+        gone = self._gone
+        return (gone[:-1] & ~gone[1:]).sum(axis=(0, 2))
 
     @property
     def dead(self):
@@ -415,6 +433,7 @@ and 0 on for all 200 points)
         """Return what became of the network in words."""
         run, width = self.train(), self.settings["width"]
         off, _, always_on = self._names()
+        can_die = self.settings["activation"] in ZERO_WHERE_OFF
         loss = run.losses[-1]
         end = f"the loss is {loss:.3g}"
         if not np.isfinite(loss):
@@ -428,19 +447,25 @@ and 0 on for all 200 points)
 
         where = "Layer by layer" if each else "In all layers"
         units = width if each else run.on[0].size
+        counts = [
+            f"deaths: {listed(run.deaths)}; revivals: {listed(run.revivals)}; "
+        ] * can_die
         return (
             f"{self._described()}. At the end {end}. {where}, "
-            f"deaths: {listed(run.deaths)}; revivals: {listed(run.revivals)}; "
+            f"{''.join(counts)}"
             f"at the end, of {units} units, {off}: {listed(run.dead)}; "
             f"{always_on}: {listed(run.always_on)}."
         )
 
     def _names(self):
         """Return how the three states of a unit are called, in full."""
-        off = "off for all points"
-        if self.settings["activation"] in ZERO_WHERE_OFF:
-            off = "dead"
-        return off, "on for some", "always on"
+        activation = self.settings["activation"]
+        if activation in ZERO_WHERE_OFF:
+            return "dead", "on for some", "always on"
+        if activation == "identity":
+            return "off", "on for some", "always on"
+        side = "small slope" if activation == "leaky_relu" else "below 0"
+        return f"{side} for all", "for some", "for none"
 
     def _config(self):
         """Return all that lab.js wants to know."""
@@ -539,7 +564,10 @@ and 0 on for all 200 points)
         run, width = self.train(), self.settings["width"]
         depth = self.settings["depth"]
         state = 1 + (run.on == run.points) - (run.on == 0).astype(int)
+        can_die = self.settings["activation"] in ZERO_WHERE_OFF
         colors = list(plotting.STATES.values())
+        if not can_die:
+            colors[0] = BELOW
         ax.imshow(
             state.reshape(len(state), -1).T,
             cmap=ListedColormap(colors),
@@ -554,10 +582,11 @@ and 0 on for all 200 points)
         ax.set_yticks(middles, range(1, depth + 1))
         ax.set(xlabel="step", ylabel="layer, one line for each unit")
         ax.grid(False)
-        right = ax.secondary_yaxis("right")
-        told = [f"{d} / {r}" for d, r in zip(run.deaths, run.revivals)]
-        right.set_yticks(middles, told)
-        right.set_ylabel("deaths / revivals")
+        if can_die:
+            right = ax.secondary_yaxis("right")
+            told = [f"{d} / {r}" for d, r in zip(run.deaths, run.revivals)]
+            right.set_yticks(middles, told)
+            right.set_ylabel("deaths / revivals")
         ax.legend(
             handles=[
                 Patch(color=color, label=name)
@@ -638,6 +667,8 @@ def _seen(snapshots, x, y):
     )
     losses = losses_of(outputs, y.expand(count, -1)).mean(1)
     on = torch.stack([(z > 0).sum(1) for z, _ in hidden], 1)
+    if first.activation == "identity":
+        on[:] = len(x)
     return losses.numpy(), on.numpy()
 
 

@@ -164,7 +164,8 @@ PRESETS = {
     ),
     "gentle": _preset(
         "A quarter of the harsh rate",
-        "Few units die, most of them for a moment, and none in layer 1.",
+        "Most deaths last for a few steps: at the end few units are dead, and "
+        "none of layer 1 ever was.",
     ),
     "momentum": _preset(
         "Momentum at a harsh rate",
@@ -210,7 +211,7 @@ PRESETS = {
     ),
     "same-elu": _preset(
         "Same start: ELU",
-        "A smooth boundary, and no unit is off for every point.",
+        "A smooth boundary, and no unit is below 0 for every point.",
         **SAME,
         activation="elu",
     ),
@@ -222,7 +223,7 @@ PRESETS = {
     ),
     "same-silu": _preset(
         "Same start: SiLU",
-        "GELU's close relative: no corners, and no unit is off for every "
+        "GELU's close relative: no corners, and no unit is below 0 for every "
         "point.",
         **SAME,
         activation="silu",

@@ -33,6 +33,8 @@ WEBP = "data:image/webp;base64,"
 FALLING = "falling"
 # What a figure shows within its axes: a page can leave it out, to ask for it.
 DRAWN = "drawn"
+# What stays in the empty axes, by an author's `artist.set_gid("given")`.
+GIVEN = "given"
 # The forms of a figure, told apart by the book's style sheet, without which
 # nobody sees the one for a phone.
 MARKS = ' data-form="desk"', ' data-form="phone" display="none"'
@@ -319,7 +321,9 @@ def picture(fig, marked=False):
         The figure.
     marked : bool, optional
         Whether it says where its axes are, and has what they show in groups
-        of its own, so that a page can ask for a line in the empty axes.
+        of its own, so that a page can ask for a line in the empty axes. What
+        its author has marked with ``artist.set_gid("given")`` is not among
+        these, nor are its names in legends.
 
     Returns
     -------
@@ -329,14 +333,7 @@ def picture(fig, marked=False):
         room for one of the two can take it out with `both_forms`.
     """
     if marked:
-        legends = [*fig.legends, *(ax.get_legend() for ax in fig.axes)]
-        shown = [
-            artist
-            for ax in fig.axes
-            for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts)
-        ]
-        for artist in filter(None, [*shown, *legends]):
-            artist.set_gid(DRAWN)
+        _mark(fig)
 
     def element(fig, attributes):
         drawing = Drawing()
@@ -356,6 +353,29 @@ def picture(fig, marked=False):
     return (
         f"{desk.removesuffix('</svg>')}<metadata>{phone[0]}</metadata></svg>"
     )
+
+
+def _mark(fig):
+    """Mark what a figure shows, but for what is given."""
+    shown = [
+        artist
+        for ax in fig.axes
+        for artist in (*ax.lines, *ax.collections, *ax.patches, *ax.texts)
+    ]
+    given = {each.get_label() for each in shown if each.get_gid() == GIVEN}
+    for legend in [*fig.legends, *(ax.get_legend() for ax in fig.axes)]:
+        if legend is None:
+            continue
+        names = legend.get_texts()
+        if given.isdisjoint(name.get_text() for name in names):
+            shown.append(legend)
+            continue
+        for handle, name in zip(legend.legend_handles, names):
+            if name.get_text() not in given:
+                shown += handle, name
+    for artist in shown:
+        if artist.get_gid() != GIVEN:
+            artist.set_gid(DRAWN)
 
 
 def axes(ax):

@@ -323,8 +323,7 @@ TICKED = """() => [...document.querySelectorAll(".read")].map(
 def test_what_was_read_is_ticked_on_other_pages(fox, server):
     fox.open(server + PREDICTIONS)
     assert fox.call(TICKED) == []
-    fox.run("document.querySelector('.reading').scrollIntoView()")
-    fox.until("return document.querySelector('.reading input').checked")
+    fox.click(fox.find(".reading input"))
     fox.open(server + LANDING)
     assert len(fox.call(TICKED)) == 2
     fox.click(fox.find(".reading button"))

@@ -293,7 +293,7 @@ def test_what_was_done_by_hand_is_in_the_address(browser, server):
     page.click("[data-do=kill]")
     page.wait_for_function(
         "() => document.querySelector('.lab-about').textContent"
-        ".startsWith('dead, on for 0 of 480')"
+        " === 'Killed at step 1: now dead, on for 0 of 480 points.'"
     )
     page.click("[data-do=once]")
     until_step(page, 2)
@@ -308,7 +308,7 @@ def test_what_was_done_by_hand_is_in_the_address(browser, server):
         "text => document.querySelector('.lab-about').textContent === text",
         arg=about,
     )
-    assert "killed at 1" in about
+    assert "illed at step 1" in about
     assert other.inner_text(READOUT) == told
     for opened in (page, other):
         opened.context.close()
@@ -328,7 +328,7 @@ def test_reset_goes_back_to_the_experiment_of_the_address(browser, server):
         page.click(PLAY)
         until_step(page, 2)
         page.wait_for_function(
-            "() => /killed at 1/.test("
+            "() => /illed at step 1/.test("
             "document.querySelector('.lab-about').textContent)"
         )
         told.append(page.inner_text(READOUT))
@@ -405,16 +405,123 @@ def test_the_chosen_experiment_says_that_it_is(browser, server):
 
 def test_a_push_wakes_a_dead_unit(browser, server):
     page = open_lab(browser, server + WHOLE)
+    told = page.locator(".lab-about")
     page.click("[data-do=kill]")
-    page.wait_for_function(
-        "() => document.querySelector('.lab-about').textContent"
-        ".startsWith('dead')"
-    )
+    told.get_by_text("Killed at step 0: now dead, on for 0 of 480").wait_for()
     page.click("[data-do=push]")
-    page.wait_for_function(
-        "() => document.querySelector('.lab-about').textContent"
-        ".startsWith('on for 240 of 480')"
+    told.get_by_text("pushed at step 0: now on for 240 of 480").wait_for()
+    # Who does not see the pictures hears of it, too.
+    aloud = page.text_content(".lab-aloud")
+    assert "pushed at step 0: now on for 240 of 480 points." in aloud
+    for name, what in (
+        ("Kill it", "Lowers its bias until z is below 0 for all points"),
+        ("Push it", "Moves its bias until z is above 0 for half of them"),
+    ):
+        assert page.get_by_role("button", name=name).get_attribute(
+            "title"
+        ) == (what)
+    page.context.close()
+
+
+def test_who_kills_is_told(browser, server):
+    page = open_lab(browser, server + WHOLE)
+    assert "killed" not in page.inner_text(READOUT)
+    page.click("[data-do=kill]")
+    told = page.locator(READOUT)
+    told.get_by_text("So far 1 killed by you.").wait_for()
+    page.fill("[name=unit]", "2")
+    page.click("[data-do=kill]")
+    told.get_by_text("So far 2 killed by you.").wait_for()
+    page.context.close()
+
+
+def after_steps(page, steps):
+    """Return what the lab tells after its steps."""
+    page.select_option(".lab-speed", "Infinity")
+    page.click(PLAY)
+    until_step(page, steps)
+    return page.inner_text(READOUT)
+
+
+@pytest.mark.parametrize(
+    ("settings", "word", "key"),
+    [
+        (
+            "leaky_relu&learning_rate=1&optimizer=sgd",
+            "On the small slope for all points",
+            "on the small slope for all points",
+        ),
+        ("elu", "Below 0 for all points", "below 0 for all points"),
+        ("gelu", "Below 0 for all points", "below 0 for all points"),
+    ],
+)
+def test_what_has_a_slope_everywhere_is_not_called_dead(
+    browser, server, settings, word, key
+):
+    url = f"#lab&activation={settings}&steps=60"
+    page = open_lab(browser, server + WHOLE, url)
+    page.click("[data-do=kill]")
+    told = after_steps(page, 60)
+    assert re.search(rf"{word}: \d+ of 48 units; for none: \d+\.$", told), told
+    whole = page.inner_text(".lab")
+    for never in ("Kill", "dead", "deaths", "revivals"):
+        assert never not in whole, never
+    legend = page.locator(".lab-map + figcaption")
+    assert key in legend.inner_text()
+    colour = legend.locator(".lab-off").evaluate(
+        "node => getComputedStyle(node).backgroundColor"
     )
+    assert colour == "rgb(0, 158, 115)"
+    # As in the map's own pixels.
+    lab_ = "document.querySelector('.lab').lab.colours.off"
+    assert page.evaluate(lab_) == [0, 158, 115]
+    page.select_option("form [name=activation]", "relu")
+    page.get_by_role("button", name="Kill it").wait_for()
+    assert "deaths" in page.inner_text(".lab")
+    page.context.close()
+
+
+def test_nothing_is_off_without_an_activation(browser, server):
+    url = "#lab&activation=identity&steps=30&learning_rate=0.03"
+    page = open_lab(browser, server + WHOLE, url)
+    told = after_steps(page, 30)
+    assert told.endswith("No unit can be off: there is no activation.")
+    rows = page.locator(".lab tbody tr").all_inner_texts()
+    assert [row.split()[:3] for row in rows] == [
+        [str(layer), "0", "16"] for layer in (1, 2, 3)
+    ]
+    assert page.locator("[data-do=kill]").is_disabled()
+    page.context.close()
+
+
+def test_little_is_said_before_the_first_step(browser, server):
+    page = open_lab(browser, server + WHOLE)
+    assert page.inner_text(READOUT) == (
+        "Step 0: 33 % right; not trained yet. "
+        "Dead: 1 of 48 units, 1 from the start."
+    )
+    page.click("[data-do=once]")
+    until_step(page, 1)
+    assert "death" not in page.inner_text(READOUT)
+    page.context.close()
+
+
+def test_landing_page_speaks_of_units_only_when_some_are_dead(browser, server):
+    page = open_lab(browser, server + "chapters/index.html")
+    assert page.inner_text(READOUT) == "Step 0: 33 % right; not trained yet."
+    told = after_steps(page, 30)
+    plain = r"Step \d+: loss [\d.]+, \d+ % right\."
+    assert re.fullmatch(rf"{plain}( Dead: [1-9]\d* of 48 units.*\.)?", told)
+    assert not re.search("always|death|revival|layer", told)
+    caption = page.inner_text(".lab-answer + figcaption")
+    assert "the thick line is the boundary" in caption
+    page.context.close()
+
+
+def test_picture_of_a_unit_says_what_it_shows(browser, server):
+    page = open_lab(browser, server + WHOLE)
+    caption = page.inner_text(".lab-unit + figcaption")
+    assert caption.startswith("What a unit gives, in colour; on the line z is")
     page.context.close()
 
 

@@ -18,6 +18,7 @@ from tests.book.looking import (
 )
 from tests.book.test_browser import broken_rules
 from tests.book.test_way import REFUSED
+from utils import plotting
 
 # A line to draw, a number and a choice.
 PAGE = "chapters/04_vanishing_gradients.html"
@@ -153,6 +154,11 @@ LINES = """box => [...box.querySelectorAll("polyline.expected")].map(
   line => [...line.points].map(({x, y}) => [x, y]))"""
 
 
+def top_of(figure):
+    """Return where the upper end of a figure's first axes is."""
+    return json.loads(figure.get_attribute("data-axes"))[0][1][1]
+
+
 @SCHEMES
 @pytest.mark.parametrize("by", ["keyboard", "mouse"])
 def test_line_is_drawn_and_then_shown_in_the_figure(
@@ -173,7 +179,7 @@ def test_line_is_drawn_and_then_shown_in_the_figure(
         for key in ("ArrowDown", "PageDown", "ArrowUp", "ArrowDown"):
             page.keyboard.press(key)
         page.keyboard.press("Tab")
-        page.keyboard.press("End")
+        page.keyboard.press("Home")
     else:
         spot = first.bounding_box()
         page.mouse.move(
@@ -184,13 +190,16 @@ def test_line_is_drawn_and_then_shown_in_the_figure(
         page.mouse.up()
         # Beside a point, the nearest one goes to the pointer.
         spot = points.nth(1).bounding_box()
-        page.mouse.click(spot["x"] + spot["width"] / 2 + 12, spot["y"] - 40)
+        below = spot["y"] + spot["height"] / 2 + 120
+        page.mouse.click(spot["x"] + spot["width"] / 2 + 12, below)
     after = first.get_attribute("aria-valuetext")
     assert after != before and "10 to the power" in after
     assert "layer" in first.get_attribute("aria-label")
     (line,) = box.evaluate(LINES)
-    # Down is down, up is up, and the other four have not moved.
-    assert line[0][1] > line[2][1] > line[1][1]
+    # Down is down, and the other four have not moved from the upper edge,
+    # which is nobody's answer.
+    assert line[1][1] > line[0][1] > line[2][1]
+    assert abs(line[2][1] - top_of(figure)) < 0.01
     assert len({y for _, y in line[2:]}) == 1 and len(line) == 6
     ready.click()
     assert is_open(box)
@@ -230,6 +239,29 @@ def test_empty_axes_show_nothing_of_the_result(browser, server):
     counts = "node => node.querySelectorAll('.drawn *').length"
     assert box.locator("figure svg").evaluate(counts) > 3
     assert box.locator("svg.pad").evaluate(counts) == 0
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_empty_axes_keep_the_lines_that_are_given(browser, server, width):
+    page = open_page(browser, server + PAGE, width=width)
+    pad = boxes(page)["line"].locator("svg.pad:visible")
+    # Sigmoid's and tanh's, with their names, but not ReLU's.
+    for name, shown in (("sigmoid", 2), ("tanh", 2), ("relu", 0)):
+        colour = plotting.LOOKS[name]["color"].lower()
+        found = pad.evaluate(
+            """(pad, colour) => [...pad.querySelectorAll("path")].filter(
+              path => path.outerHTML.includes(colour)).length""",
+            colour,
+        )
+        assert found == shown, name
+    page.context.close()
+
+
+def test_points_are_whole_at_the_edge_where_they_begin(browser, server):
+    page = open_page(browser, server + PAGE)
+    pad = boxes(page)["line"].locator("svg.pad")
+    assert pad.evaluate("pad => getComputedStyle(pad).overflow") == "visible"
     page.context.close()
 
 
@@ -321,10 +353,12 @@ def test_on_paper_results_are_open_and_nothing_asks(browser, site, script):
 
 def test_all_answers_can_be_forgotten(browser, server):
     page = open_page(browser, server + PAGE)
+    forget = page.locator(".reading button")
+    assert not forget.is_visible()
     boxes(page)["choice"].locator(".options button").first.click()
     page.locator("#quiz summary").first.click()
-    page.locator(".reading").scroll_into_view_if_needed()
-    page.locator(".reading button").click()
+    forget.click()
+    assert not forget.is_visible()
     assert not is_open(boxes(page)["choice"])
     assert page.locator("#quiz details[open]").count() == 0
     assert page.evaluate(f"localStorage.getItem('{KEY}')") is None
@@ -464,7 +498,8 @@ def test_page_answers_as_the_checkers_tables_say(browser, server, site, name):
                     field.fill(answer)
                 row.locator("button").click()
                 if answer == "no number":
-                    assert said.inner_text().startswith("Not yet: write ")
+                    text = "Could not be read: write "
+                    assert said.inner_text().startswith(text)
                 elif hint:
                     assert said.inner_text() == f"Not yet: {hint}"
                 else:
@@ -476,6 +511,31 @@ def test_page_answers_as_the_checkers_tables_say(browser, server, site, name):
         praise = box.locator(".told").last.inner_text()
         assert praise == ("" if table["others"] else table["praise"])
     assert page.errors == [] and page.strangers == []
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("4 8", "Right."),
+        ("[4 8]", "Right."),
+        (" 8 / 2   16/2 ", "Right."),
+        ("4;8", "Right."),
+        ("8 4", "Not yet: the numbers are right, their order is not."),
+        ("12 4", "Not yet: that is the gradient with respect to x"),
+        ("4 8 0", "Could not be read: write two numbers such as [1, -1]"),
+        ("4", "Could not be read: write two numbers such as [1, -1]"),
+        ("four, 8", "Could not be read: write two numbers such as [1, -1]"),
+    ],
+)
+def test_several_numbers_may_be_parted_by_space(browser, server, answer, said):
+    url = server + "chapters/exercises/01_definition.html"
+    page = open_page(browser, url)
+    row = page.locator("form.ask", has_text="grad_w_first")
+    row.locator("input").fill(answer)
+    row.locator("button").click()
+    told = page.locator("form.ask:has-text('grad_w_first') + .told")
+    assert told.inner_text().startswith(said)
     page.context.close()
 
 

@@ -200,6 +200,9 @@ def test_twin_counts_what_plain_torch_counts(settings):
     for before, after in zip(counts, counts[1:]):
         deaths += ((before > 0) & (after == 0)).sum(1)
         revivals += ((before == 0) & (after > 0)).sum(1)
+    if own.settings["activation"] != "relu":
+        # It has a slope where it is off: nothing dies.
+        deaths[:] = revivals[:] = 0
     assert np.array_equal(run.deaths, deaths)
     assert np.array_equal(run.revivals, revivals)
     assert np.array_equal(run.dead, (counts[-1] == 0).sum(1))
@@ -210,6 +213,33 @@ def test_settings_that_are_compared_kill_and_revive_units():
     run = small(**SETTINGS[1]).train()
     assert run.deaths.sum() > 3 and run.revivals.sum() > 3
     assert run.always_on.sum() + run.dead.sum() > 0
+
+
+@pytest.mark.parametrize("key", ["leaky", "same-elu", "same-gelu", "sigmoid"])
+def test_nothing_dies_that_has_a_slope_everywhere(key):
+    own = lab.Lab(**lab.PRESETS[key].settings)
+    run = own.train()
+    assert not run.deaths.any() and not run.revivals.any()
+    told = own._told()
+    assert not re.search("dead|death|revival|off", told), told
+    side = "small slope" if key == "leaky" else "below 0"
+    assert f"{side} for all: " in told
+
+
+def test_nothing_is_off_without_an_activation():
+    run = lab.Lab(**lab.PRESETS["hinges-straight"].settings).train()
+    assert (run.on == run.points).all()
+    assert run.always_on.tolist() == [8, 8] and not run.dead.any()
+    assert not run.deaths.any()
+
+
+def test_a_quarter_of_the_harsh_rate_leaves_few_units_dead():
+    title, look, settings = lab.PRESETS["gentle"]
+    runs = [lab.Lab(**settings | {"seed": seed}).train() for seed in range(10)]
+    lasting = sum(run.dead.sum() <= 3 for run in runs)
+    assert lasting >= 9 and "at the end few units are dead" in look
+    assert sum((run.on[:, 0] > 0).all() for run in runs) >= 9
+    assert "none of layer 1 ever was" in look
 
 
 def test_no_steps_are_a_run_too():
@@ -296,7 +326,7 @@ def test_without_scripts_the_page_says_what_python_computed():
     ):
         assert f"{name}: {', '.join(map(str, counts))}" in told
     other = small(activation="tanh", learning_rate=1e9)
-    assert "off for all points: " in other.page()
+    assert "below 0 for all: " in other.page()
 
 
 @pytest.mark.parametrize("dataset", lab.DATASETS)
@@ -363,5 +393,7 @@ def test_states_of_a_unit_have_the_books_colours():
     for state, color in plotting.STATES.items():
         name = state.split()[0]
         assert f"--lab-{name}: {color.lower()};" in lab.TEXT
+    assert f"--lab-below: {lab.BELOW.lower()};" in lab.TEXT
+    assert lab.BELOW not in plotting.STATES.values()
     for name, (color, _) in zip(("circle", "square"), lab.CLASSES):
         assert f"--lab-{name}: {color.lower()};" in lab.TEXT

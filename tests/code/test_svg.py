@@ -183,6 +183,28 @@ def test_a_sketch_is_drawn_to_scale():
     assert drawn.get("aria-hidden") == "true"
 
 
+def drawn(text):
+    """Return the colours of what a page leaves out, and of what it keeps."""
+    desk = re.sub("<metadata>.*|<defs>.*?</defs>|<style>.*?</style>", "", text)
+    kept = re.sub("<g class='drawn'>.*?</g>", "", desk)
+    colours = [set(re.findall("#[0-9a-f]{6}", t)) for t in (desk, kept)]
+    return colours[0] - colours[1], colours[1]
+
+
+def test_marked_figure_keeps_what_its_author_gives(fig):
+    ax = fig.subplots()
+    for name, colour in (("asked", "#111213"), ("given", "#212223")):
+        (line,) = ax.plot([1, 30], [0, 1], label=name, color=colour)
+    line.set_gid(svg.GIVEN)
+    ax.text(5, 0.5, "asked", color="#313233")
+    ax.text(5, 0.6, "given", color="#414243").set_gid(svg.GIVEN)
+    legend = ax.legend(labelcolor=["#515253", "#616263"])
+    asked, kept = drawn(svg.picture(fig, marked=True))
+    assert asked == {"#111213", "#313233", "#515253"}
+    assert {"#212223", "#414243", "#616263"} <= kept
+    assert legend.get_gid() is None
+
+
 def test_marked_figure_says_where_its_axes_are_and_what_they_show(fig):
     ax = fig.subplots()
     ax.plot([1, 30], [1e-9, 1], label="line")
