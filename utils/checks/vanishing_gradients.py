@@ -309,8 +309,8 @@ def bump_chi(answer):
         },
         Hint(
             "chi",
-            "q = c E f(sqrt(q) Z)^2, a hundred times, then c E "
-            "f'(sqrt(q) Z)^2.",
+            "q = c E f(sqrt(q) u)^2, a hundred times, then c E "
+            "f'(sqrt(q) u)^2.",
         ),
         "a factor",
         lambda rng: [(float(c),) for c in rng.uniform(0.8, 30, 4)],
