@@ -149,8 +149,11 @@ def test_nobody_has_to_guess(browser, server, kind):
     page.context.close()
 
 
+# The figure's form for a desk; the other one is for a phone.
+DESK = "figure svg:not([data-form=phone])"
 # Where the drawn line runs: in the empty axes, and in the figure.
-LINES = """box => [...box.querySelectorAll("polyline.expected")].map(
+LINES = """box => [...box.querySelectorAll(
+  "svg:not([data-form=phone]) > polyline.expected")].map(
   line => [...line.points].map(({x, y}) => [x, y]))"""
 
 
@@ -166,9 +169,9 @@ def test_line_is_drawn_and_then_shown_in_the_figure(
 ):
     page = open_page(browser, address(PAGE, scheme, server, site))
     box = boxes(page)["line"]
-    points = box.locator("[role=slider]")
+    points = box.locator("[role=slider]:visible")
     ready = box.get_by_role("button", name="Show the result")
-    figure = box.locator("figure svg")
+    figure = box.locator(DESK)
     assert len(box.evaluate(LINES)) == 1
     label = figure.get_attribute("aria-label")
     ready.click()
@@ -210,7 +213,7 @@ def test_line_is_drawn_and_then_shown_in_the_figure(
     assert is_open(box) and box.evaluate(LINES) == [line, line]
     box.locator(".again").click()
     assert len(box.evaluate(LINES)) == 1
-    assert box.locator("figure svg").get_attribute("aria-label") == label
+    assert box.locator(DESK).get_attribute("aria-label") == label
     assert page.errors == [] and page.strangers == []
     page.context.close()
 
@@ -219,12 +222,12 @@ def test_line_in_the_figure_means_what_was_drawn(browser, server):
     page = open_page(browser, server + PAGE)
     box = boxes(page)["line"]
     for key, end in (("Home", 0), ("End", 1)):
-        box.locator("[role=slider]").first.focus()
+        box.locator("[role=slider]:visible").first.focus()
         page.keyboard.press(key)
         point = box.evaluate(LINES)[0][0]
-        across, up = json.loads(
-            box.locator("figure svg").get_attribute("data-axes")
-        )[0]
+        across, up = json.loads(box.locator(DESK).get_attribute("data-axes"))[
+            0
+        ]
         assert abs(point[1] - up[end]) < 0.01
         # The first layer of thirty, within the margins of the axis.
         share = (point[0] - across[0]) / (across[1] - across[0])
@@ -237,8 +240,9 @@ def test_empty_axes_show_nothing_of_the_result(browser, server):
     page = open_page(browser, server + PAGE)
     box = boxes(page)["line"]
     counts = "node => node.querySelectorAll('.drawn *').length"
-    assert box.locator("figure svg").evaluate(counts) > 3
-    assert box.locator("svg.pad").evaluate(counts) == 0
+    assert box.locator(DESK).evaluate(counts) > 3
+    for pad in box.locator("svg.pad").all():
+        assert pad.evaluate(counts) == 0
     page.context.close()
 
 
@@ -260,7 +264,7 @@ def test_empty_axes_keep_the_lines_that_are_given(browser, server, width):
 
 def test_points_are_whole_at_the_edge_where_they_begin(browser, server):
     page = open_page(browser, server + PAGE)
-    pad = boxes(page)["line"].locator("svg.pad")
+    pad = boxes(page)["line"].locator("svg.pad").first
     assert pad.evaluate("pad => getComputedStyle(pad).overflow") == "visible"
     page.context.close()
 
@@ -282,7 +286,7 @@ def test_answered_page_keeps_the_rules_of_accessibility(
     boxes(page)["choice"].locator(".options button").first.click()
     boxes(page)["number"].locator("input").fill("3")
     boxes(page)["number"].locator("input").press("Enter")
-    boxes(page)["line"].locator("[role=slider]").first.press("Home")
+    boxes(page)["line"].locator("[role=slider]:visible").first.press("Home")
     boxes(page)["line"].locator(".answer-button").click()
     page.locator("#quiz summary").first.click()
     assert broken_rules(page, theme, width) == []
@@ -291,7 +295,7 @@ def test_answered_page_keeps_the_rules_of_accessibility(
 
 def test_fingers_find_the_points_on_a_phone(browser, server):
     page = open_page(browser, server + PAGE, width=390)
-    for point in boxes(page)["line"].locator(".reach").all():
+    for point in boxes(page)["line"].locator(".reach:visible").all():
         box = point.bounding_box()
         assert min(box["width"], box["height"]) >= 24
     page.context.close()
