@@ -758,7 +758,7 @@ const STYLE = `
   grid-template-columns: 8rem minmax(0, 1fr) auto; min-height: 2.25rem; }
 .lab output { min-width: 3rem; text-align: right; }
 .lab input { accent-color: var(--lab-always); min-width: 0; }
-.lab input[type=checkbox] { height: 1.25rem; width: 1.25rem; }
+.lab input[type=checkbox] { height: 1.5rem; width: 1.5rem; }
 .lab .lab-pick input { width: 3.5rem; }
 .lab-copied { background: none; border: 1px solid var(--lab-line);
   color: inherit; font-size: .8em; padding: .5rem; overflow-wrap: anywhere;

@@ -15,7 +15,8 @@
         && wanted.every(w => told.get(row).some(t => t.startsWith(w))));
     const left = rows.filter(row => !row.hidden).length;
     form.querySelector("output").textContent =
-      `${left} of ${rows.length} claims`;
+      `${left} of ${rows.length} claims`
+      + (left ? "" : ": \u201cShow all\u201d brings them back");
   };
   const all = () => { form.reset(); show(); };
   const go = () => {

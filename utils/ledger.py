@@ -354,7 +354,7 @@ def _passed(judged):
 PAGE = """\
 <div class="ledger-page">
 <form class="ledger-filter" aria-label="Filter the claims" hidden>
-<label><span>Verdict</span>
+<label><span>Verdict here</span>
 <select name="verdict" autocomplete="off">\
 <option value="">all</option>{verdicts}</select></label>
 <label><span>Part of the book</span>
