@@ -122,7 +122,7 @@ def test_count_is_announced_and_controls_have_names(page):
     form = page.locator(".ledger-filter")
     assert form.get_by_role("status").inner_text() == "32 of 32 claims"
     for role, name in (
-        ("combobox", "Verdict"),
+        ("combobox", "Verdict here"),
         ("combobox", "Part of the book"),
         ("searchbox", "Words"),
         ("button", "Show all"),
