@@ -3359,7 +3359,7 @@ class Monitor:
             (dead, np.log10(norm)),
             (
                 "share of dead units (hatched: nan)",
-                "log₁₀ gradient norm (hatched: nan, 0, none)",
+                "gradient norm, log₁₀ (hatched: nan, 0 or none)",
             ),
             ({"cmap": "Oranges", "vmin": 0, "vmax": 1}, {"cmap": "cividis"}),
         ):

@@ -15,6 +15,7 @@ import textwrap
 from matplotlib.gridspec import GridSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
+from matplotlib.text import Text
 
 # Inches: a point is a pixel and a quarter on a phone of 390 pixels, whose
 # page has 342 of them beside its margins. Letters of 9 points have 11 there.
@@ -170,8 +171,10 @@ def _wrap(fig, undo):
         rows, columns = spec.get_gridspec().get_geometry() if spec else (1, 1)
         across = min(x, fig.bbox.width - x) if columns == 1 else box.width / 2
         up = min(y, fig.bbox.height - y) if rows == 1 else box.height / 2
+        begins = (fig.bbox.width - box.x0) / 2
         for text, room in (
             (ax.title, across),
+            *((title, begins) for title in _titles_at_the_left(ax)),
             (ax.xaxis.label, across),
             (ax.yaxis.label, 1.1 * up),
         ):
@@ -190,6 +193,16 @@ def _wrap(fig, undo):
                 found = True
     if found:
         fig.get_layout_engine().execute(fig)
+
+
+def _titles_at_the_left(ax):
+    """Return the title of axes that begins where they do, if there is one."""
+    words = ax.get_title(loc="left")
+    return [
+        artist
+        for artist in ax.get_children()
+        if words and isinstance(artist, Text) and artist.get_text() == words
+    ]
 
 
 def _thin(fig, undo):

@@ -116,13 +116,13 @@ TOLD = {
         "[2, 0]",
         "the sign is lost.",
     ),
-    # Right on the first input, and like a square on the second alone.
+    # Like a square on the second input alone: on the first, that is wrong.
     "a mixture": (
         lambda x: np.where(x > 0, 2 * x, x**2),
         "double([-1, 0])",
         "[-2, 0]",
         "[1, 0]",
-        "that is a square.",
+        "add x to itself.",
     ),
     "unknown": (
         lambda x: 2 * x + 1,
