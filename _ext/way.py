@@ -10,7 +10,8 @@ on the landing page lists chapters with their questions. Numbers, titles, parts
 and minutes are those of the files, of `_toc.yml` and of the notebooks. A
 chapter says them again below its title, and the link to the next chapter its
 question. The role minutes, with the names of chapters, says how long they take
-together. What readers mark as read is kept by _static/book.js; without it nothing shows.
+together. What readers mark as read is kept by _static/book.js; without it
+nothing shows.
 """
 
 import html

@@ -143,7 +143,7 @@ class Drawing:
         root = ElementTree.fromstring(_document(fig))
         size = tuple(float(root.get(a)[:-2]) for a in ("width", "height"))
         if size > self.size:
-            # There is room for the highest.
+            # There is room for the tallest.
             self.size = size
             self.shown = tuple(np.round(fig.get_size_inches() * fig.dpi, 0))
         self._define(root)

@@ -17,6 +17,7 @@ import pytest
 
 from classroom import grading, results, sandbox, workers
 from tests.code import forms
+from tests.code.fresh import printed
 
 SLEEP = f"31536{os.getpid()}"  # seconds; no other process sleeps as long
 WRITES = f"""
@@ -289,13 +290,7 @@ def test_a_stop_loses_nothing_and_resume_goes_on(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS maps far more")
 def test_a_kernel_has_three_gigabytes_beside_torch():
     code = "import psutil, torch; print(psutil.Process().memory_info().vms)"
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    left = (workers.address_space() - int(run.stdout)) / 1024**3
+    left = (workers.address_space() - int(printed(code))) / 1024**3
     assert 3 < left < 4, left
 
 

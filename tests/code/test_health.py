@@ -1,7 +1,5 @@
 """Health: modules are measured as by hand, faults made on purpose are found."""
 
-import subprocess
-import sys
 from functools import partial
 from html.parser import HTMLParser
 
@@ -12,6 +10,7 @@ from numpy.testing import assert_allclose
 from torch import nn
 from torch.nn import functional as F
 
+from tests.code.fresh import printed
 from tools.paths import ROOT
 from utils import data, health, networks
 from utils.health import layers as measure
@@ -32,14 +31,7 @@ QUANTITIES = (
 
 def test_health_needs_nothing_of_the_book_and_few_packages():
     code = "import sys, utils.health; print(*sys.modules)"
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    modules = run.stdout.split()
+    modules = printed(code).split()
     assert [m for m in modules if m.startswith("utils.")] == ["utils.health"]
     assert {"IPython", "matplotlib", "scipy", "sklearn"}.isdisjoint(modules)
 

@@ -101,6 +101,16 @@ def test_long_names_of_axes_are_broken_where_they_would_be_cut_off():
     assert ax.get_xlabel() == name
 
 
+def test_title_that_begins_at_the_left_is_broken_at_the_edge():
+    fig, ax = plt.subplots()
+    words = "gradient norm, log₁₀ (hatched: nan, 0 or none)"
+    title = ax.set_title(words, loc="left")
+    with narrow(fig):
+        assert "\n" in title.get_text()
+        assert title.get_window_extent().x1 <= fig.bbox.width
+    assert title.get_text() == words
+
+
 def test_numbers_that_would_touch_make_room_and_words_turn():
     fig, (above, below) = plt.subplots(2, 1)
     above.set_xticks(range(9), [f"1/{2**k}0" for k in range(9)])

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
 from utils import plotting, svg
@@ -90,6 +91,17 @@ def test_text_and_axes_have_the_colour_of_the_page(fig):
 def test_a_figure_is_the_same_each_time(fig):
     fig.subplots().plot([0, 1], [0, 1], "o-")
     assert svg.picture(fig) == svg.picture(fig)
+
+
+def test_each_form_is_drawn_once(fig, monkeypatch):
+    fig.subplots(1, 2)
+    drawn = []
+    draw = Figure.draw
+    monkeypatch.setattr(
+        Figure, "draw", lambda *args: drawn.append(args) or draw(*args)
+    )
+    assert "<metadata>" in svg.picture(fig)
+    assert len(drawn) == 2
 
 
 def test_drawing_leaves_the_layout_as_it_was(fig):
