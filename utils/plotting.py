@@ -63,12 +63,15 @@ TITLES = {
 STATES = {"dead": "#C44E00", "some": "#B8B8B8", "always on": "#0067A5"}
 # On for some samples, but for less than this share of them.
 NEARLY_DEAD, FEW = "#DDAA33", 0.02
-# For shares of 0, which are below its range, to 1, which are above it; both
-# go to a map: ``imshow(shares, cmap=SHARES, norm=BY_SHARE)``.
-SHARES = ListedColormap(
-    [NEARLY_DEAD, *(f"{grey:.4f}" for grey in np.linspace(0.92, 0.35, 9))]
-).with_extremes(under=STATES["dead"], over=STATES["always on"])
-BY_SHARE = BoundaryNorm([1e-9, FEW, *np.arange(1, 9) / 9, 1 - 1e-9], SHARES.N)
+# How a map shows shares, from 0, which is below its range, to 1, which is above
+# it: ``imshow(shares, **BY_SHARE)``.
+_GREYS = [f"{grey:.4f}" for grey in np.linspace(0.92, 0.35, 9)]
+BY_SHARE = {
+    "cmap": ListedColormap([NEARLY_DEAD, *_GREYS]).with_extremes(
+        under=STATES["dead"], over=STATES["always on"]
+    ),
+    "norm": BoundaryNorm([1e-9, FEW, *np.arange(1, 9) / 9, 1 - 1e-9], 10),
+}
 
 STYLE = {
     "figure.figsize": (5.8, 3.3),

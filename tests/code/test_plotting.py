@@ -96,9 +96,8 @@ APART = 0.2
 
 def test_map_of_states_shows_the_dead_and_the_always_on_in_their_colours():
     shares = np.array([0.0, 1e-6, 0.0199, 0.0201, 0.5, 1 - 1e-6, 1.0])
-    dead, *nearly, few, half, most, always = plotting.SHARES(
-        plotting.BY_SHARE(shares)
-    )
+    colours = plotting.BY_SHARE["cmap"](plotting.BY_SHARE["norm"](shares))
+    dead, *nearly, few, half, most, always = colours
     assert to_hex(dead) == plotting.STATES["dead"].lower()
     assert {*map(to_hex, nearly)} == {plotting.NEARLY_DEAD.lower()}
     assert to_hex(always) == plotting.STATES["always on"].lower()
